@@ -1,0 +1,90 @@
+// Package exchange is one request and the place for its response: what the server hands to a pool, a pool to a worker.
+// It also says, when there was no response, whether the function may have seen the request. It has no policy.
+package exchange
+
+import (
+	"io"
+	"time"
+
+	"fwatchdog/internal/life"
+)
+
+// Field is a header: a key and a value in bytes. A repeated header is a repeated field.
+type Field struct{ Key, Value []byte }
+
+// Exchange is one request and the place for its response. The server owns it and may use it again once the response
+// is over: once Do has returned and, where Response.Stream is set, that has been closed.
+type Exchange struct {
+	Request  Request
+	Response Response
+	// Waited is how long the request stood in line for a worker, and Worker the one that got it; the pool sets both.
+	Waited time.Duration
+	Worker life.ID
+}
+
+// Reset forgets both sides and keeps their memory.
+func (x *Exchange) Reset() {
+	x.Request = Request{Header: x.Request.Header[:0]}
+	x.Response.reset()
+	x.Waited, x.Worker = 0, life.ID{}
+}
+
+// Request is what the client asked. Its slices belong to the server's connection: they are valid until Do has
+// returned.
+type Request struct {
+	// Method and Target are as received.
+	Method, Target []byte
+	// Header has no hop-by-hop header.
+	Header []Field
+	// Body is the whole body when Stream is nil.
+	Body []byte
+	// Stream, when set, is the body piece by piece. Close makes a Read that waits return at once, with an error.
+	// Whoever reads it has stopped reading before the exchange is over.
+	Stream io.ReadCloser
+	// Timeout is how long the function may take, from the moment a worker gets the request; 0 is no limit.
+	Timeout time.Duration
+	// CallID names the request in logs.
+	CallID []byte
+}
+
+// Response is what the function answered. A worker fills it while Do runs and not afterwards.
+type Response struct {
+	// Status is a final HTTP status, 200 to 999; 0 until there is one.
+	Status int
+	// Header is as the function set it; keys are lower case.
+	Header []Field
+	// Body is the body when Stream is nil, and nothing otherwise.
+	Body []byte
+	// Stream, when set, is the body piece by piece. Its owner is whoever called Do, and must close it.
+	Stream Stream
+
+	head []byte // what Header's fields are views of
+}
+
+// Stream is a body that comes piece by piece. WriteTo writes each piece with one Write as soon as it is there; it
+// returns an error when the function did not finish the body. Close says that the rest is not wanted.
+type Stream interface {
+	io.ReadCloser
+	io.WriterTo
+}
+
+// Begin records the status, and makes room for headers of about size bytes in all.
+func (r *Response) Begin(status, size int) {
+	r.reset()
+	r.Status = status
+	if cap(r.head) < size {
+		r.head = make([]byte, 0, size)
+	}
+}
+
+// Add copies a header.
+func (r *Response) Add(key, value []byte) {
+	at := len(r.head)
+	r.head = append(append(r.head, key...), value...) // Begin has made room: earlier views stay valid
+	mid, end := at+len(key), len(r.head)
+	r.Header = append(r.Header, Field{Key: r.head[at:mid:mid], Value: r.head[mid:end:end]})
+}
+
+func (r *Response) reset() {
+	*r = Response{Header: r.Header[:0], Body: r.Body[:0], head: r.head[:0]}
+}

@@ -1,0 +1,168 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/life"
+)
+
+// Config is what a pool is told at its start.
+type Config struct {
+	// Size is how many workers are kept; at least 1.
+	Size int
+	// Concurrency is the most places of one worker; 0 leaves it to the worker.
+	Concurrency int
+	// QueueSize is how many requests may wait for a place; -1 means ten times the capacity.
+	QueueSize int
+	// QueueTimeout is the longest that a request waits for a place; more than 0.
+	QueueTimeout time.Duration
+	// DrainTimeout is how long a worker that is to leave may finish what it has in flight; 0 is no limit.
+	DrainTimeout time.Duration
+	// StopTimeout is how long a worker may take to leave once it was asked to; then it is killed. More than 0.
+	StopTimeout time.Duration
+}
+
+// Validate reports every field that is out of range.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(is bool, text string) {
+		if is {
+			errs = append(errs, errors.New(text))
+		}
+	}
+	bad(c.Size < 1, "pool_size must be at least 1")
+	bad(c.Concurrency < 0, "worker_concurrency must not be negative")
+	bad(c.QueueSize < -1, "queue_size must not be negative")
+	bad(c.QueueTimeout <= 0, "queue_timeout must be more than 0")
+	bad(c.DrainTimeout < 0, "the drain timeout must not be negative")
+	bad(c.StopTimeout <= 0, "stop_timeout must be more than 0")
+	return errors.Join(errs...)
+}
+
+// Why the pool gave no place to a request. No worker has seen it.
+var (
+	ErrQueueFull    = errors.New("too many requests wait for a worker")
+	ErrQueueTimeout = errors.New("no worker became free in time")
+	ErrDraining     = errors.New("the watchdog is shutting down")
+)
+
+// ErrNeverReady is what Run returns when no worker of the first generation could be started.
+var ErrNeverReady = errors.New("no worker could be started")
+
+// Worker is what a pool needs of a function process.
+type Worker interface {
+	// Do runs one exchange on a stream of its own; up to Concurrency run at once. It calls over exactly once, when
+	// the stream's place is free again, which may be before or after Do returns, but is before Done is closed.
+	Do(ctx context.Context, x *exchange.Exchange, over func()) error
+	// Concurrency is how many streams the worker takes.
+	Concurrency() int
+	// Asks carries the worker's own wish to be replaced: GoAway while it can still work, another reason when it
+	// must get nothing new.
+	Asks() <-chan life.Reason
+	// Leave asks the worker to finish and go, kills it when ctx ends first, and returns once it has gone.
+	Leave(ctx context.Context, why life.Reason)
+	// Done is closed once the worker has gone for good; only then may Ended be called.
+	Done() <-chan struct{}
+	// Ended is why the worker has gone.
+	Ended() life.Reason
+	// Ping asks for a sign of life.
+	Ping()
+	// Vitals is how the worker does.
+	Vitals() life.Vitals
+}
+
+// Spawn makes the worker that id names and returns once it is READY. The worker outlives ctx, which ends when a start
+// is no longer wanted.
+type Spawn func(ctx context.Context, id life.ID) (Worker, error)
+
+// Pool keeps workers and lends their places.
+type Pool struct {
+	cfg   Config
+	spawn Spawn
+
+	mu       sync.Mutex // guards all that follows, and the fields of slots
+	slots    []*slot
+	count    [Draining + 1]int // slots by state
+	target   int               // how many workers are kept
+	capacity int               // places of all ready slots
+	free     int               // of those, not lent
+	lends    uint64            // places ever lent
+	serial   uint64            // of the worker that was started last
+	gen      int               // the present generation
+	line     line
+	retiring *slot // the one whose worker is being replaced for a soft reason
+	ready    bool  // a worker has been ready, ever
+	draining bool  // no successors any more
+	closed   bool  // no places any more
+	counts   Counts
+
+	starts  context.Context // of Run: ends when no start is wanted any more
+	hurry   context.Context // of Run: ends when nobody is waited for any more
+	tending sync.WaitGroup
+	failed  chan error // of capacity 1: why the first generation could not start
+}
+
+// New returns a pool that is empty until Run.
+func New(cfg Config, spawn Spawn) *Pool {
+	return &Pool{
+		cfg:    cfg,
+		spawn:  spawn,
+		target: cfg.Size,
+		gen:    1,
+		counts: Counts{Exits: map[life.Reason]uint64{}},
+		failed: make(chan error, 1),
+	}
+}
+
+// Run staffs the pool until ctx ends, then lets every worker leave and returns once the last has gone. When hurry ends,
+// workers that have not left are killed. It returns ErrNeverReady, with the last reason, when the first generation
+// fails for good. Call it once.
+func (p *Pool) Run(ctx, hurry context.Context) error {
+	starts, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p.begin(starts, hurry)
+	var err error
+	select {
+	case <-ctx.Done():
+	case cause := <-p.failed:
+		err = fmt.Errorf("%w: %w", ErrNeverReady, cause)
+	}
+	cancel()
+	p.close()
+	p.tending.Wait()
+	return err
+}
+
+// begin staffs as many slots as are wanted.
+func (p *Pool) begin(starts, hurry context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.starts, p.hurry = starts, hurry
+	p.refill()
+}
+
+// Drain starts no successors from now on. Requests are served as long as there are workers.
+func (p *Pool) Drain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draining = true
+	p.refuseAllIfUnstaffed()
+}
+
+// close refuses whoever waits and lets every worker go.
+func (p *Pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draining, p.closed = true, true
+	p.refuseAll(ErrDraining)
+	for _, s := range p.slots {
+		if s.state == Ready {
+			p.drain(s, life.Stop)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package pool
+
+import (
+	"maps"
+	"time"
+
+	"fwatchdog/internal/life"
+)
+
+// Counts are events since the pool was made.
+type Counts struct {
+	Starts, Retries                   uint64
+	QueueFull, QueueTimeout, Draining uint64 // refusals by reason
+	Exits                             map[life.Reason]uint64
+}
+
+// SlotInfo is one slot at one moment.
+type SlotInfo struct {
+	ID       life.ID // Serial and Generation are those of the last worker when the slot is vacant
+	State    State
+	Inflight int
+	Limit    int           // places of the worker
+	Served   uint64        // requests that the worker got
+	Age      time.Duration // since READY; 0 unless ready or draining
+	Why      life.Reason   // why the worker leaves or is due to; "" when it stays
+	Last     life.Reason   // why the previous worker left
+	Vitals   life.Vitals
+}
+
+// Snapshot is a copy of what the pool is at one moment.
+type Snapshot struct {
+	Slots    []SlotInfo
+	Capacity int // places of all ready workers
+	Inflight int // places lent
+	Queue    int // requests that wait
+	Target   int // workers that are kept
+	Counts   Counts
+}
+
+// Snapshot returns what the pool is now. Anybody may call it at any time; it waits for nothing but the lock.
+func (p *Pool) Snapshot() Snapshot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	snap := Snapshot{Capacity: p.capacity, Queue: p.line.len, Target: p.target, Counts: p.counts}
+	snap.Counts.Exits = maps.Clone(p.counts.Exits)
+	snap.Slots = make([]SlotInfo, len(p.slots))
+	for i, s := range p.slots {
+		snap.Inflight += s.inflight
+		snap.Slots[i] = s.info()
+	}
+	return snap
+}
+
+// info describes the slot. Pool.mu is held.
+func (s *slot) info() SlotInfo {
+	info := SlotInfo{ID: s.id, State: s.state, Inflight: s.inflight, Last: s.last}
+	info.ID.Slot = s.number
+	if s.worker != nil {
+		info.Limit, info.Served, info.Why = s.limit, s.served, s.why
+		info.Age = time.Since(s.ready)
+		info.Vitals = s.worker.Vitals()
+	}
+	return info
+}
+
+// Ready reports whether at least one worker takes requests, however busy it is.
+func (p *Pool) Ready() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count[Ready] > 0
+}
+
+// Ping asks the worker with this serial number for a sign of life; its Vitals tell whether there was one.
+func (p *Pool) Ping(serial uint64) {
+	if worker := p.find(serial); worker != nil {
+		worker.Ping()
+	}
+}
+
+// find returns the worker with this serial number, or nil when it has gone.
+func (p *Pool) find(serial uint64) Worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.slots {
+		if s.id.Serial == serial {
+			return s.worker
+		}
+	}
+	return nil
+}
