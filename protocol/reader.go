@@ -19,7 +19,7 @@ type Reader struct {
 	end   int // behind the last byte that was read
 
 	offset int64  // of buf[0] in the pipe
-	start  int    // of the frame last returned, or of the one that is wrong, in buf
+	start  int    // in buf, of the frame that was returned last, or of the one that is being read
 	last   Header // of the last good frame
 	now    Header // of the frame that was returned last: good once Next is called again
 }
@@ -42,6 +42,7 @@ func (r *Reader) Limit(payload int) { r.limit = payload }
 func (r *Reader) Next() (Header, []byte, error) {
 	r.last = r.now
 	for {
+		r.start = r.at
 		if err := r.findStart(); err != nil {
 			return Header{}, nil, err
 		}
@@ -55,7 +56,6 @@ func (r *Reader) Next() (Header, []byte, error) {
 		if err := r.fill(HeaderSize + h.Length); err != nil {
 			return Header{}, nil, err
 		}
-		r.start = r.at // fill may have moved it
 		r.at += HeaderSize + h.Length
 		if !h.Type.known() {
 			continue // a later version's, below 16
@@ -85,7 +85,6 @@ func (r *Reader) findStart() error {
 		if err := r.fill(1); err != nil {
 			return err
 		}
-		r.start = r.at
 		text := r.buf[r.at:r.end]
 		n := bytes.IndexByte(text, magic0)
 		if n < 0 {
@@ -99,18 +98,18 @@ func (r *Reader) findStart() error {
 		}
 		r.Stray(text[:n])
 		r.at += n
+		r.start = r.at
 	}
 	if err := r.fill(2); err != nil {
 		return err
 	}
-	r.start = r.at
 	if r.buf[r.at+1] != magic1 {
 		return r.Violation(ErrMagic)
 	}
 	return nil
 }
 
-// fill reads until n bytes are there.
+// fill reads until n bytes are there. It may move them to the front of buf.
 func (r *Reader) fill(n int) error {
 	if r.end-r.at >= n {
 		return nil
@@ -118,7 +117,7 @@ func (r *Reader) fill(n int) error {
 	if r.at > 0 && (r.at == r.end || r.at+n > len(r.buf)) {
 		r.offset += int64(r.at)
 		r.end = copy(r.buf, r.buf[r.at:r.end])
-		r.at = 0
+		r.at, r.start = 0, 0
 	}
 	for r.end-r.at < n {
 		got, err := r.src.Read(r.buf[r.end:])
