@@ -43,8 +43,8 @@ const (
 	LevelError Level = 3
 )
 
-// AppendLog appends a text as one or more LOG frames, each of at most limit bytes of payload and cut at a character
-// border. Stream is 0 when the text belongs to no request.
+// AppendLog appends a text as one or more LOG frames, cut at character borders. limit is the largest payload that the
+// sender may send: MaxPayload or MaxSharedPayload. Stream is 0 when the text belongs to no request.
 func AppendLog(dst []byte, stream uint32, level Level, text string, limit int) []byte {
 	for {
 		piece := cutText(text, limit-1)
@@ -144,7 +144,7 @@ func cutText(text string, limit int) string {
 		return text
 	}
 	cut := limit
-	for cut > limit-utf8.UTFMax && cut > 0 && !utf8.RuneStart(text[cut]) {
+	for cut > limit-(utf8.UTFMax-1) && cut > 0 && !utf8.RuneStart(text[cut]) {
 		cut--
 	}
 	if !utf8.RuneStart(text[cut]) { // not UTF-8 at all: a border is not to be had
