@@ -78,7 +78,7 @@ func (b *Builder) beginPairs() {
 
 // Pair adds a header. The key is written in lower case.
 func (b *Builder) Pair(key, value []byte) {
-	if len(key) > maxString || len(value) > maxString || b.count == maxString || b.Room() < 0 {
+	if len(key) > maxString || len(value) > maxString || b.Room() < 0 {
 		b.err = ErrHeadTooLarge
 	}
 	if b.err != nil {

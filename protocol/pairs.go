@@ -87,11 +87,12 @@ func appendPairs(dst []byte, keysAndValues []string) []byte {
 // appendLower appends ASCII letters in lower case and all other bytes as they are: the keys of headers are lower case
 // on the wire.
 func appendLower(dst, s []byte) []byte {
-	for _, c := range s {
+	at := len(dst)
+	dst = append(dst, s...)
+	for i, c := range dst[at:] {
 		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
+			dst[at+i] = c + 'a' - 'A'
 		}
-		dst = append(dst, c)
 	}
 	return dst
 }
