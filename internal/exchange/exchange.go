@@ -64,8 +64,8 @@ type Response struct {
 // Stream is a body that comes piece by piece. WriteTo writes each piece with one Write as soon as it is there; it
 // returns an error when the function did not finish the body. Close says that the rest is not wanted.
 type Stream interface {
-	io.ReadCloser
 	io.WriterTo
+	io.Closer
 }
 
 // Begin records the status, and makes room for headers of about size bytes in all.

@@ -2,6 +2,8 @@
 // how it does, and why it left. It decides nothing.
 package life
 
+import "time"
+
 // Reason is why a worker left. It is a label beside a state, in logs and metrics; never a state.
 type Reason string
 
@@ -42,8 +44,21 @@ type ID struct {
 type Vitals struct {
 	// Pid is the process; 0 when there is none (any more).
 	Pid int
-	// Pings and Pongs count what was sent and what was answered.
+	// Pings and Pongs are the number of the last PING that was sent and of the last one that was answered, and PingTook
+	// how long that took.
 	Pings, Pongs uint64
+	PingTook     time.Duration
+	// Boot is the time from the start of the process to READY.
+	Boot time.Duration
 	// PingBusy says that the worker answers PING while its handlers run.
 	PingBusy bool
+}
+
+// Planned reports whether a worker that left for this reason was sent, and not lost.
+func (r Reason) Planned() bool {
+	switch r {
+	case MaxRequests, MaxAge, Idle, MemorySoft, GoAway, Reload, Resize, Stop:
+		return true
+	}
+	return false
 }

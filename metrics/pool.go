@@ -1,0 +1,145 @@
+package metrics
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"fwatchdog/internal/life"
+	"fwatchdog/pool"
+)
+
+// Source gives copies of what is measured elsewhere.
+type Source interface {
+	// Snapshot is the pool's state now.
+	Snapshot() pool.Snapshot
+	// Workers are counts that all workers, dead ones included, add up to.
+	Workers() WorkerCounts
+	// Orphans is how many orphans were reaped.
+	Orphans() uint64
+}
+
+// WorkerCounts are events of workers since the start.
+type WorkerCounts struct {
+	Cancelled map[string]uint64 // by reason: deadline, client_gone, host_stops
+	// LateResponses counts terminal frames that came after a CANCEL, ProtocolErrors violations, StrayBytes text where
+	// frames should be.
+	LateResponses, ProtocolErrors, StrayBytes uint64
+}
+
+const (
+	nameRejected = "fwatchdog_rejected_total"
+	helpRejected = "Requests turned away before a worker got them, by reason."
+)
+
+// poolCollector reads the pool when it is scraped.
+type poolCollector struct {
+	source   Source
+	integral *integral
+
+	mu      sync.Mutex // guards the fields below
+	refused uint64     // as of a second ago or more
+	at      time.Time
+	rate    float64 // refusals a second
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	descCapacity    = desc("fwatchdog_capacity", "Requests that the ready workers can take at once.")
+	descInflight    = desc("fwatchdog_inflight", "Requests that workers have now.")
+	descIntegral    = desc("fwatchdog_inflight_seconds_total", "Time that all requests have been in flight, in seconds: its rate is the average concurrency.")
+	descUtilization = desc("fwatchdog_utilization", "In flight, waiting and refused in the last second, divided by the capacity.")
+	descQueue       = desc("fwatchdog_queue_depth", "Requests that stand in line for a worker.")
+	descRejected    = desc(nameRejected, helpRejected, "reason")
+	descRetries     = desc("fwatchdog_retries_total", "Requests given to another worker.")
+	descCancelled   = desc("fwatchdog_cancelled_total", "Requests that workers were told to stop, by reason.", "reason")
+	descLate        = desc("fwatchdog_late_responses_total", "Answers that came after the request was cancelled.")
+	descProtocol    = desc("fwatchdog_protocol_errors_total", "Workers that broke the protocol.")
+	descWorkers     = desc("fwatchdog_workers", "Slots by state.", "state")
+	descStarts      = desc("fwatchdog_worker_starts_total", "Workers that were started.")
+	descExits       = desc("fwatchdog_worker_exits_total", "Workers that have gone, by reason.", "reason")
+	descStray       = desc("fwatchdog_worker_stray_bytes_total", "Bytes of text that workers wrote where frames should be.")
+	descOrphans     = desc("fwatchdog_orphans_reaped_total", "Orphaned processes whose status was taken as PID 1.")
+	descPing        = desc("fwatchdog_worker_ping_seconds", "Time that the last answered PING took, in seconds.", "slot")
+	descBoot        = desc("fwatchdog_worker_boot_seconds", "Time from the start of the process to READY, in seconds.", "slot")
+)
+
+// Describe is part of prometheus.Collector.
+func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
+	prometheus.DescribeByCollect(c, out)
+}
+
+// Collect is part of prometheus.Collector.
+func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	snap, workers := c.source.Snapshot(), c.source.Workers()
+	gauge(descCapacity, float64(snap.Capacity))
+	gauge(descInflight, float64(snap.Inflight))
+	gauge(descQueue, float64(snap.Queue))
+	gauge(descUtilization, c.utilization(snap))
+	counter(descIntegral, c.integral.seconds())
+	counter(descRejected, float64(snap.Counts.QueueFull), "queue_full")
+	counter(descRejected, float64(snap.Counts.QueueTimeout), "queue_timeout")
+	counter(descRejected, float64(snap.Counts.Draining), "draining")
+	counter(descRetries, float64(snap.Counts.Retries))
+	for reason, n := range workers.Cancelled {
+		counter(descCancelled, float64(n), reason)
+	}
+	counter(descLate, float64(workers.LateResponses))
+	counter(descProtocol, float64(workers.ProtocolErrors))
+	counter(descStray, float64(workers.StrayBytes))
+	counter(descStarts, float64(snap.Counts.Starts))
+	for _, reason := range life.Reasons {
+		counter(descExits, float64(snap.Counts.Exits[reason]), string(reason))
+	}
+	counter(descOrphans, float64(c.source.Orphans()))
+	c.collectSlots(snap, gauge)
+}
+
+func (c *poolCollector) collectSlots(snap pool.Snapshot, gauge func(*prometheus.Desc, float64, ...string)) {
+	states := map[pool.State]int{}
+	for _, slot := range snap.Slots {
+		states[slot.State]++
+		label := strconv.Itoa(slot.ID.Slot)
+		if slot.Vitals.Boot > 0 {
+			gauge(descBoot, slot.Vitals.Boot.Seconds(), label)
+		}
+		if slot.Vitals.PingTook > 0 {
+			gauge(descPing, slot.Vitals.PingTook.Seconds(), label)
+		}
+	}
+	for _, state := range pool.States {
+		gauge(descWorkers, float64(states[state]), state.String())
+	}
+}
+
+// utilization is how much was asked of the pool, in parts of what it can do. What was turned away counts, so that a
+// scaler sees it.
+func (c *poolCollector) utilization(snap pool.Snapshot) float64 {
+	if snap.Capacity == 0 {
+		return 0
+	}
+	return (float64(snap.Inflight+snap.Queue) + c.refusals(snap.Counts)) / float64(snap.Capacity)
+}
+
+// refusals is how many requests a second were turned away since the last look, which was at least a second ago.
+func (c *poolCollector) refusals(counts pool.Counts) float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	total := counts.QueueFull + counts.QueueTimeout + counts.Draining
+	if since := time.Since(c.at); since >= time.Second {
+		c.rate = float64(total-c.refused) / since.Seconds()
+		c.refused, c.at = total, time.Now()
+	}
+	return c.rate
+}

@@ -1,0 +1,103 @@
+package server
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"math/rand/v2"
+	"strings"
+
+	"fwatchdog/internal/exchange"
+)
+
+const (
+	headerCallID   = "X-Call-Id"
+	headerDuration = "X-Duration-Seconds"
+)
+
+// hopByHop reports whether a header concerns one connection only (RFC 9110 section 7.6.1), by its name or because
+// Connection, whose value named is, names it. Expect is answered here, so it goes no further either.
+func hopByHop(key, named []byte) bool {
+	switch len(key) {
+	case 2, 6, 7, 10, 16, 17, 18, 19:
+		for _, name := range connectionHeaders {
+			if len(name) == len(key) && strings.EqualFold(name, string(key)) {
+				return true
+			}
+		}
+	}
+	return len(named) > 0 && contains(named, key)
+}
+
+var connectionHeaders = []string{"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
+	"Upgrade", "Expect", "Proxy-Authenticate", "Proxy-Authorization"}
+
+// contains reports whether a list of tokens, divided by commas, has this one.
+func contains(list, token []byte) bool {
+	for part := range bytes.SplitSeq(list, []byte{','}) {
+		if bytes.EqualFold(bytes.TrimSpace(part), token) {
+			return true
+		}
+	}
+	return false
+}
+
+// connectionOf returns the value of Connection in a response.
+func connectionOf(header []exchange.Field) []byte {
+	for _, f := range header {
+		if string(f.Key) == "connection" {
+			return f.Value
+		}
+	}
+	return nil
+}
+
+// validField reports whether a header can be sent: a value with a line break in it would become more headers.
+func validField(f exchange.Field) bool {
+	return len(f.Key) > 0 && isToken(f.Key) && !bytes.ContainsAny(f.Value, "\r\n\x00")
+}
+
+// tokenBytes are those that the name of a header may have (RFC 9110 section 5.6.2).
+var tokenBytes = func() (table [256]bool) {
+	for _, c := range []byte("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		table[c] = true
+	}
+	return table
+}()
+
+func isToken(key []byte) bool {
+	for _, c := range key {
+		if !tokenBytes[c] {
+			return false
+		}
+	}
+	return true
+}
+
+// methods are those that HTTP defines, as the metric's label has them.
+var methods = map[string]string{"GET": "get", "POST": "post", "PUT": "put", "PATCH": "patch", "DELETE": "delete",
+	"HEAD": "head", "OPTIONS": "options", "CONNECT": "connect", "TRACE": "trace"}
+
+// methodLabel is a method as the metric's label has it: a client cannot make new ones.
+func methodLabel(method []byte) string {
+	if label, ok := methods[string(method)]; ok {
+		return label
+	}
+	return "unknown"
+}
+
+// newCallID writes a random UUID (RFC 9562, version 4) into buf.
+func newCallID(buf *[36]byte) []byte {
+	var id [16]byte
+	binary.NativeEndian.PutUint64(id[:], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	hex.Encode(buf[:8], id[:4])
+	hex.Encode(buf[9:13], id[4:6])
+	hex.Encode(buf[14:18], id[6:8])
+	hex.Encode(buf[19:23], id[8:10])
+	hex.Encode(buf[24:], id[10:])
+	buf[8], buf[13], buf[18], buf[23] = '-', '-', '-', '-'
+	return buf[:]
+}

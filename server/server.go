@@ -1,0 +1,161 @@
+// Package server is the HTTP side: fasthttp in, statuses out. It translates a request into an exchange, hands it to the
+// function behind it (a pool), and turns the response, or the error, into an answer. It knows no process and no frame.
+//
+// invoke.go is the way of a request, from top to bottom. calls.go counts requests in flight and notices clients that
+// have left. answer.go holds the one switch from errors to statuses.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
+
+	"fwatchdog/internal/exchange"
+)
+
+// Config is what the server is told at its start.
+type Config struct {
+	// MaxInflight is how many requests may be in flight, waiting ones included; 0 is no limit.
+	MaxInflight int
+	// MaxBody is the largest body of a request in bytes; 0 is no limit.
+	MaxBody int64
+	// ReadTimeout is how long the client may take for the header, and for each further piece of the body; it is also
+	// how long an idle connection is kept. 0 is no limit.
+	ReadTimeout time.Duration
+	// WriteTimeout is how long the client may take for a piece of the response; 0 is no limit.
+	WriteTimeout time.Duration
+	// ExecTimeout is how long the function may take from the moment it gets a request; 0 is no limit.
+	ExecTimeout time.Duration
+}
+
+// Validate reports every field that is out of range.
+func (c Config) Validate() error {
+	var errs []error
+	negative := func(name string, is bool) {
+		if is {
+			errs = append(errs, fmt.Errorf("%s must not be negative", name))
+		}
+	}
+	negative("max_inflight", c.MaxInflight < 0)
+	negative("max_body", c.MaxBody < 0)
+	negative("read_timeout", c.ReadTimeout < 0)
+	negative("write_timeout", c.WriteTimeout < 0)
+	negative("exec_timeout", c.ExecTimeout < 0)
+	return errors.Join(errs...)
+}
+
+// Function is what answers requests.
+type Function interface {
+	// Do fills x.Response or says why there is none. ctx ends when the response is no longer wanted.
+	Do(ctx context.Context, x *exchange.Exchange) error
+	// Ready reports whether requests would be answered now.
+	Ready() bool
+	// RetryAfter is when a refused request should come again, in whole seconds.
+	RetryAfter() int
+}
+
+// Observer is told of every request of the function path.
+type Observer interface {
+	Begin()
+	// End is told once for each Begin. refused names the limit that turned the request away, "" when none did; it
+	// counts what the function behind the server does not count itself.
+	End(method string, status int, took, waited time.Duration, refused string)
+}
+
+// Server answers HTTP on one listener.
+type Server struct {
+	cfg   Config
+	fn    Function
+	watch Observer
+	log   *zap.Logger
+	http  *fasthttp.Server
+	calls *calls
+
+	draining atomic.Bool
+}
+
+// readBuffer holds the largest head that a worker can get in one frame, and a little more: what does not fit here would
+// not fit there either.
+const readBuffer = 68 << 10
+
+// New returns a server that is not yet listening.
+func New(cfg Config, fn Function, watch Observer, log *zap.Logger) (*Server, error) {
+	calls, err := newCalls(cfg.MaxInflight)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, fn: fn, watch: watch, log: log, calls: calls}
+	s.http = &fasthttp.Server{
+		Handler:                       s.handle,
+		ErrorHandler:                  s.badRequest,
+		ExpectHandler:                 s.expect,
+		Logger:                        quiet{log},
+		ReadBufferSize:                readBuffer,
+		ReadTimeout:                   cfg.ReadTimeout,
+		WriteTimeout:                  cfg.WriteTimeout,
+		MaxRequestBodySize:            math.MaxInt,
+		StreamRequestBody:             true,
+		DisablePreParseMultipartForm:  true,
+		DisableHeaderNamesNormalizing: true,
+		NoDefaultServerHeader:         true,
+		NoDefaultContentType:          true,
+		CloseOnShutdown:               true,
+		LazyRequestTime:               true,
+		TCPKeepalive:                  true,
+	}
+	return s, nil
+}
+
+// Serve answers requests on the listener until Shutdown, and watches for clients that leave.
+func (s *Server) Serve(listener net.Listener) error {
+	stop := make(chan struct{})
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		s.calls.watch(stop)
+	}()
+	err := s.http.Serve(listener)
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	s.calls.wait()
+	close(stop)
+	<-watching
+	return nil
+}
+
+// Drain makes the probes say that the instance goes; requests are served as before, with Connection: close.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Shutdown closes the listener, and waits until no request is in flight or ctx ends; what is in flight then is
+// cancelled, and their number returned.
+func (s *Server) Shutdown(ctx context.Context) (cut int) {
+	s.Drain()
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		_ = s.http.ShutdownWithContext(ctx) // its error says only that ctx has ended
+	}()
+	select {
+	case <-s.calls.idle():
+	case <-ctx.Done():
+		cut = s.calls.cancelAll(exchange.ErrHostStops)
+	}
+	<-finished
+	return cut
+}
+
+// quiet takes fasthttp's log lines: they concern single connections, and nobody can act on them.
+type quiet struct{ log *zap.Logger }
+
+// Printf is part of fasthttp.Logger.
+func (q quiet) Printf(format string, args ...any) {
+	q.log.Debug("connection failed", zap.String("error", fmt.Sprintf(format, args...)))
+}
