@@ -38,16 +38,16 @@ type Config struct {
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
 	var errs []error
-	negative := func(name string, is bool) {
+	bad := func(is bool, name string, value any, must string) {
 		if is {
-			errs = append(errs, fmt.Errorf("%s must not be negative", name))
+			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
 		}
 	}
-	negative("max_inflight", c.MaxInflight < 0)
-	negative("max_body", c.MaxBody < 0)
-	negative("read_timeout", c.ReadTimeout < 0)
-	negative("write_timeout", c.WriteTimeout < 0)
-	negative("exec_timeout", c.ExecTimeout < 0)
+	bad(c.MaxInflight < 0, "max_inflight", c.MaxInflight, "0, which is no limit, or more")
+	bad(c.MaxBody < 0, "max_body", c.MaxBody, "0, which is no limit, or more")
+	bad(c.ReadTimeout < 0, "read_timeout", c.ReadTimeout, "0, which is no limit, or more")
+	bad(c.WriteTimeout < 0, "write_timeout", c.WriteTimeout, "0, which is no limit, or more")
+	bad(c.ExecTimeout < 0, "exec_timeout", c.ExecTimeout, "0, which is no limit, or more")
 	return errors.Join(errs...)
 }
 

@@ -5,6 +5,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -24,12 +25,13 @@ type Config struct {
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
 	var errs []error
-	if c.PingInterval < 0 {
-		errs = append(errs, errors.New("ping_interval must not be negative"))
+	bad := func(is bool, name string, value any, must string) {
+		if is {
+			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
+		}
 	}
-	if c.PingMisses < 1 {
-		errs = append(errs, errors.New("ping_misses must be at least 1"))
-	}
+	bad(c.PingInterval < 0, "ping_interval", c.PingInterval, "0, which turns the heartbeat off, or more")
+	bad(c.PingMisses < 1, "ping_misses", c.PingMisses, "at least 1")
 	return errors.Join(errs...)
 }
 

@@ -57,18 +57,15 @@ type Counts struct {
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
 	var errs []error
-	if c.Concurrency < 0 {
-		errs = append(errs, errors.New("worker_concurrency must not be negative"))
+	bad := func(is bool, name string, value any, must string) {
+		if is {
+			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
+		}
 	}
-	if c.HelloTimeout <= 0 {
-		errs = append(errs, errors.New("hello_timeout must be more than 0"))
-	}
-	if c.StartTimeout <= 0 {
-		errs = append(errs, errors.New("start_timeout must be more than 0"))
-	}
-	if c.CancelGrace < 0 {
-		errs = append(errs, errors.New("cancel_grace must not be negative"))
-	}
+	bad(c.Concurrency < 0, "worker_concurrency", c.Concurrency, "0, which is what the worker says, or more")
+	bad(c.HelloTimeout <= 0, "hello_timeout", c.HelloTimeout, "more than 0")
+	bad(c.StartTimeout <= 0, "start_timeout", c.StartTimeout, "more than 0")
+	bad(c.CancelGrace < 0, "cancel_grace", c.CancelGrace, "0 or more")
 	return errors.Join(errs...)
 }
 
