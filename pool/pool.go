@@ -30,17 +30,17 @@ type Config struct {
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
 	var errs []error
-	bad := func(is bool, text string) {
+	bad := func(is bool, name string, value any, must string) {
 		if is {
-			errs = append(errs, errors.New(text))
+			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
 		}
 	}
-	bad(c.Size < 1, "pool_size must be at least 1")
-	bad(c.Concurrency < 0, "worker_concurrency must not be negative")
-	bad(c.QueueSize < -1, "queue_size must not be negative")
-	bad(c.QueueTimeout <= 0, "queue_timeout must be more than 0")
-	bad(c.DrainTimeout < 0, "the drain timeout must not be negative")
-	bad(c.StopTimeout <= 0, "stop_timeout must be more than 0")
+	bad(c.Size < 1, "pool_size", c.Size, "at least 1")
+	bad(c.Concurrency < 0, "worker_concurrency", c.Concurrency, "0, which is what the worker says, or more")
+	bad(c.QueueSize < -1, "queue_size", c.QueueSize, "0 or more, or -1 for ten times the capacity")
+	bad(c.QueueTimeout <= 0, "queue_timeout", c.QueueTimeout, "more than 0")
+	bad(c.DrainTimeout < 0, "the drain timeout", c.DrainTimeout, "0, which is no limit, or more")
+	bad(c.StopTimeout <= 0, "stop_timeout", c.StopTimeout, "more than 0")
 	return errors.Join(errs...)
 }
 
