@@ -40,6 +40,8 @@ class Host extends EventEmitter {
   #limit;
   #input;
   #output;
+  #exited = null;
+  #ended = false;
 
   constructor({ fd = 3, program = [CONFORMANCE], env = {}, nodeOptions = [] }) {
     super();
@@ -56,18 +58,28 @@ class Host extends EventEmitter {
     });
     fs.closeSync(toWorker.read);
     fs.closeSync(fromWorker.write);
-    this.exit = new Promise((resolve) => this.child.on('close', (code, signal) => resolve({ code, signal })));
-    this.child.stderr.on('data', (text) => this.#seen('stderr', text));
-    this.child.stdout?.on('data', (text) => this.#seen('stdout', text));
+    this.child.on('close', (code, signal) => this.#note(() => { this.#exited = { code, signal }; }));
+    this.child.stderr.on('data', (text) => this.#note(() => { this.stderr += text; }));
+    this.child.stdout?.on('data', (text) => this.#note(() => { this.stdout += text; }));
     this.#input = new net.Socket({ fd: toWorker.write, readable: false, writable: true });
     this.#input.on('error', () => {}); // the worker may be gone, which is seen elsewhere
     this.#output = new net.Socket({ fd: fromWorker.read, readable: true, writable: false });
     this.#output.on('data', (bytes) => this.#receive(bytes));
-    this.ended = new Promise((resolve) => this.#output.on('end', resolve));
+    this.#output.on('end', () => this.#note(() => { this.#ended = true; }));
   }
 
-  #seen(where, text) {
-    this[where] += text;
+  /** Waits for the end of the process: `{code, signal}`. */
+  get exit() {
+    return this.until(() => this.#exited, 'exit');
+  }
+
+  /** Waits for the end of what the worker wrote. */
+  get ended() {
+    return this.until(() => this.#ended, 'end of the pipe');
+  }
+
+  #note(change) {
+    change();
     this.emit('change');
   }
 
