@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,7 +22,7 @@ type Metrics struct {
 	exec     prometheus.Histogram
 	waited   prometheus.Histogram
 	running  prometheus.Gauge
-	rejected prometheus.Counter // inflight_limit: the other reasons are the pool's
+	limited  atomic.Uint64 // requests over max_inflight: the other reasons are the pool's
 
 	series   sync.Map // of *series by seriesKey: labels are looked up once
 	integral integral
@@ -57,12 +58,8 @@ func New(source Source) *Metrics {
 		running: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "http_requests_in_flight", Help: "Requests that are being served.",
 		}),
-		rejected: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: nameRejected, Help: helpRejected, ConstLabels: prometheus.Labels{"reason": "inflight_limit"},
-		}),
 	}
-	m.registry.MustRegister(m.requests, m.took, m.exec, m.waited, m.running, m.rejected,
-		&poolCollector{source: source, integral: &m.integral},
+	m.registry.MustRegister(m.requests, m.took, m.exec, m.waited, m.running, &poolCollector{source: source, metrics: m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -89,7 +86,7 @@ func (m *Metrics) End(method string, status int, took, waited time.Duration, ref
 	m.running.Dec()
 	m.integral.end(took)
 	if refused != "" {
-		m.rejected.Inc()
+		m.limited.Add(1)
 	} else {
 		m.exec.Observe((took - waited).Seconds())
 		m.waited.Observe(waited.Seconds())

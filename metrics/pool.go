@@ -29,15 +29,10 @@ type WorkerCounts struct {
 	LateResponses, ProtocolErrors, StrayBytes uint64
 }
 
-const (
-	nameRejected = "fwatchdog_rejected_total"
-	helpRejected = "Requests turned away before a worker got them, by reason."
-)
-
 // poolCollector reads the pool when it is scraped.
 type poolCollector struct {
-	source   Source
-	integral *integral
+	source  Source
+	metrics *Metrics
 
 	mu      sync.Mutex // guards the fields below
 	refused uint64     // as of a second ago or more
@@ -55,7 +50,7 @@ var (
 	descIntegral    = desc("fwatchdog_inflight_seconds_total", "Time that all requests have been in flight, in seconds: its rate is the average concurrency.")
 	descUtilization = desc("fwatchdog_utilization", "In flight, waiting and refused in the last second, divided by the capacity.")
 	descQueue       = desc("fwatchdog_queue_depth", "Requests that stand in line for a worker.")
-	descRejected    = desc(nameRejected, helpRejected, "reason")
+	descRejected    = desc("fwatchdog_rejected_total", "Requests turned away before a worker got them, by reason.", "reason")
 	descRetries     = desc("fwatchdog_retries_total", "Requests given to another worker.")
 	descCancelled   = desc("fwatchdog_cancelled_total", "Requests that workers were told to stop, by reason.", "reason")
 	descLate        = desc("fwatchdog_late_responses_total", "Answers that came after the request was cancelled.")
@@ -87,7 +82,8 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	gauge(descInflight, float64(snap.Inflight))
 	gauge(descQueue, float64(snap.Queue))
 	gauge(descUtilization, c.utilization(snap))
-	counter(descIntegral, c.integral.seconds())
+	counter(descIntegral, c.metrics.integral.seconds())
+	counter(descRejected, float64(c.metrics.limited.Load()), "inflight_limit")
 	counter(descRejected, float64(snap.Counts.QueueFull), "queue_full")
 	counter(descRejected, float64(snap.Counts.QueueTimeout), "queue_timeout")
 	counter(descRejected, float64(snap.Counts.Draining), "draining")
@@ -136,7 +132,7 @@ func (c *poolCollector) utilization(snap pool.Snapshot) float64 {
 func (c *poolCollector) refusals(counts pool.Counts) float64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	total := counts.QueueFull + counts.QueueTimeout + counts.Draining
+	total := c.metrics.limited.Load() + counts.QueueFull + counts.QueueTimeout + counts.Draining
 	if since := time.Since(c.at); since >= time.Second {
 		c.rate = float64(total-c.refused) / since.Seconds()
 		c.refused, c.at = total, time.Now()

@@ -217,6 +217,9 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	v := verdict{status: http.StatusBadRequest, text: "this is not a valid HTTP request"}
 	var timeout net.Error
 	if small := new(fasthttp.ErrSmallBuffer); errors.As(err, &small) {
+		if c, ok := ctx.Conn().(*conn); ok && c.outgrow() {
+			return // what is written now goes nowhere
+		}
 		v = verdict{status: http.StatusRequestHeaderFieldsTooLarge, text: exchange.ErrHeadTooLarge.Error()}
 	} else if errors.As(err, &timeout) && timeout.Timeout() {
 		v = verdict{status: http.StatusRequestTimeout, text: "the request did not come in time"}

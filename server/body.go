@@ -115,7 +115,7 @@ func (b *responseBody) Close() error {
 
 // abort makes the close of the connection a reset.
 func abort(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // a closed connection needs none
+	if c, ok := conn.(interface{ SetLinger(seconds int) error }); ok {
+		_ = c.SetLinger(0) // a closed connection needs none
 	}
 }

@@ -76,14 +76,12 @@ type Server struct {
 	watch Observer
 	log   *zap.Logger
 	http  *fasthttp.Server
+	large *fasthttp.Server // for connections with large heads
+	moved moved
 	calls *calls
 
 	draining atomic.Bool
 }
-
-// readBuffer holds the largest head that a worker can get in one frame, and a little more: what does not fit here would
-// not fit there either.
-const readBuffer = 68 << 10
 
 // New returns a server that is not yet listening.
 func New(cfg Config, fn Function, watch Observer, log *zap.Logger) (*Server, error) {
@@ -92,14 +90,20 @@ func New(cfg Config, fn Function, watch Observer, log *zap.Logger) (*Server, err
 		return nil, err
 	}
 	s := &Server{cfg: cfg, fn: fn, watch: watch, log: log, calls: calls}
-	s.http = &fasthttp.Server{
+	s.http, s.large = s.fasthttp(smallHead), s.fasthttp(largeHead)
+	return s, nil
+}
+
+// fasthttp returns a server whose connections have read buffers of this size.
+func (s *Server) fasthttp(readBuffer int) *fasthttp.Server {
+	return &fasthttp.Server{
 		Handler:                       s.handle,
 		ErrorHandler:                  s.badRequest,
 		ExpectHandler:                 s.expect,
-		Logger:                        quiet{log},
+		Logger:                        quiet{s.log},
 		ReadBufferSize:                readBuffer,
-		ReadTimeout:                   cfg.ReadTimeout,
-		WriteTimeout:                  cfg.WriteTimeout,
+		ReadTimeout:                   s.cfg.ReadTimeout,
+		WriteTimeout:                  s.cfg.WriteTimeout,
 		MaxRequestBodySize:            math.MaxInt,
 		StreamRequestBody:             true,
 		DisablePreParseMultipartForm:  true,
@@ -110,22 +114,22 @@ func New(cfg Config, fn Function, watch Observer, log *zap.Logger) (*Server, err
 		LazyRequestTime:               true,
 		TCPKeepalive:                  true,
 	}
-	return s, nil
 }
 
 // Serve answers requests on the listener until Shutdown, and watches for clients that leave.
-func (s *Server) Serve(listener net.Listener) error {
+func (s *Server) Serve(listening net.Listener) error {
 	stop := make(chan struct{})
 	watching := make(chan struct{})
 	go func() {
 		defer close(watching)
 		s.calls.watch(stop)
 	}()
-	err := s.http.Serve(listener)
+	err := s.http.Serve(listener{listening, func(c *conn) { s.moved.serve(c, s.large) }})
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	s.calls.wait()
+	s.moved.end()
 	close(stop)
 	<-watching
 	return nil

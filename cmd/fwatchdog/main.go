@@ -101,17 +101,21 @@ func (g *grammar) legacy(io streams) (code int, done bool) {
 	return exitOK, false
 }
 
-// errSilent ends a command with exit code 1 that has said all there is to say.
-var errSilent = errors.New("refused")
+// exitError ends a command that has said all there is to say with its own exit code.
+type exitError int
+
+// Error is part of error.
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func report(err error, io streams) int {
-	if err == nil {
-		return exitOK
+	if code := exitError(0); errors.As(err, &code) {
+		return int(code)
 	}
-	if !errors.Is(err, errSilent) {
+	if err != nil {
 		fmt.Fprintln(io.err, "fwatchdog:", err)
+		return exitRefused
 	}
-	return exitRefused
+	return exitOK
 }
 
 // doubleDashes lets the two flags of the OpenFaaS watchdogs have one dash, as theirs may.

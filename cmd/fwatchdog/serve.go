@@ -46,15 +46,6 @@ func functionCommand(settings *configs.Settings, args []string) ([]string, error
 	return argv, err
 }
 
-// demoCommand is the built-in function as a process.
-func demoCommand() ([]string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find this program to run it as a worker: %w", err)
-	}
-	return []string{self, "demo-worker"}, nil
-}
-
 func (c *serveCommand) run(settings *configs.Settings, io streams) error {
 	signals := make(chan os.Signal, 8) // first of all: PID 1 has no default actions
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGUSR1)
@@ -108,7 +99,7 @@ func (a *app) serve(settings *configs.Settings, signals <-chan os.Signal, log *z
 		}
 	}
 	defer removeLock()
-	log.Info("listening", zap.Int("port", settings.Port), zap.Int("metrics_port", settings.MetricsPort),
+	log.Info("listening", zap.Int("port", functions.Addr().(*net.TCPAddr).Port), zap.Int("metrics_port", settings.MetricsPort),
 		zap.String("version", version), zap.Int("pool_size", settings.PoolSize))
 
 	a.processes.begin(log)

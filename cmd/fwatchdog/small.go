@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -59,10 +58,3 @@ func newBytesStream(body []byte) bytesStream { return bytesStream{bytes.NewReade
 
 // Close is part of io.Closer. A Read never waits.
 func (bytesStream) Close() error { return nil }
-
-// demoWorkerCommand is the built-in function.
-type demoWorkerCommand struct{}
-
-func (c *demoWorkerCommand) run(*configs.Settings, streams) error {
-	return errors.New("not built in")
-}

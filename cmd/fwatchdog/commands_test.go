@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCheckTellsWhatAWorkerSaid(t *testing.T) {
+	code, out, errs := runs(t, "", nil, "check", "--", function)
+	if code != 0 || !strings.Contains(out, "sdk          go") || !strings.Contains(out, "window") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestProgramThatIsNoWorkerIsExplained(t *testing.T) {
+	for name, c := range map[string]struct {
+		command string
+		wants   []string
+	}{
+		"an echo":             {"cat", []string{"our own HELLO back", "plain stdin/stdout program", "fb f7"}},
+		"one that ends":       {"true", []string{"ended before it was READY, with exit code 0"}},
+		"one that fails":      {"ls /nowhere-at-all", []string{"exit code 2", "nowhere-at-all"}},
+		"one that waits":      {"sleep 1000", []string{"did not say HELLO in time", "hello_timeout"}},
+		"one that is not":     {"no-such-program", []string{"no-such-program", "program not found"}},
+		"one that writes":     {"sh -c 'echo Hello from my function; sleep 100'", []string{"Hello from my f", "worker_output=fd3"}},
+		"one without measure": {"yes", []string{"64 KiB"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := runs(t, "", []string{"fprocess=" + c.command, "hello_timeout=500ms"}, "check")
+			if code != 1 || out != "" {
+				t.Errorf("exit code %d, wrote %q", code, out)
+			}
+			for _, want := range c.wants {
+				if !strings.Contains(errs, want) {
+					t.Errorf("says nothing of %q:\n%s", want, errs)
+				}
+			}
+		})
+	}
+}
+
+func TestFirstGenerationThatCannotStartEndsTheProcess(t *testing.T) {
+	begin := time.Now()
+	i := launch(t, "fprocess=false", "pool_size=2")
+	if code := i.exitCode(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if log := i.log(); !strings.Contains(log, "no worker could be started: false: it ended before it was READY, with exit code 1") {
+		t.Errorf("the reason is missing:\n%s", log)
+	}
+	if _, err := os.Stat(filepath.Join(i.tmp, ".lock")); err == nil {
+		t.Error("the lock file is still there")
+	}
+}
+
+func TestInvokeSendsOneRequest(t *testing.T) {
+	code, out, errs := runs(t, "", nil, "invoke", "-d", "hello", "--target=/echo?a=b", "-i", "-H", "Content-Type: text/x", "--", function)
+	if code != 0 || !strings.HasPrefix(out, "200\n") || !strings.Contains(out, "x-target: /echo?a=b\n") || !strings.HasSuffix(out, "\n\nhello") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	big := strings.Repeat("x", 300_000)
+	if code, out, errs := runs(t, big, nil, "invoke", "-d", "-", "--target=/size", "--", function); code != 0 || out != "300000" {
+		t.Errorf("exit code %d\n%.200s%s", code, out, errs)
+	}
+	if code, _, errs := runs(t, "", nil, "invoke", "--target=/throw", "--", function); code != 1 || !strings.Contains(errs, "boom") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+func TestEveryBadSettingIsNamed(t *testing.T) {
+	code, _, errs := runs(t, "", []string{"queue_timeout=soon", "pool_size=-3", "max_body=much", "mode=magic"}, "--exec-timeout=later", "--", "true")
+	if code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, want := range []string{"queue_timeout", "soon", "pool_size", "-3", "max_body", "much", "mode", "magic", "exec_timeout", "later"} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("says nothing of %q:\n%s", want, errs)
+		}
+	}
+}
+
+func TestWrongFlagIsExitCode2(t *testing.T) {
+	if code, _, errs := runs(t, "", nil, "--pool-sise=3"); code != 2 || !strings.Contains(errs, "pool-sise") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+func TestNoCommandIsExplained(t *testing.T) {
+	code, _, errs := runs(t, "", []string{"fprocess="})
+	if code != 1 || !strings.Contains(errs, `provide a "function_process" or "fprocess" environmental variable`) || !strings.Contains(errs, "--demo") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+func TestHealthcheckAsksTheInstance(t *testing.T) {
+	port := freePort(t)
+	env := []string{fmt.Sprintf("port=%d", port)}
+	if code, _, errs := runs(t, "", env, "healthcheck"); code != 1 || !strings.Contains(errs, "nothing answers") {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+	i := launch(t, env...)
+	i.pid(1)
+	if code, _, errs := runs(t, "", env, "healthcheck"); code != 0 {
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+	if code, _, _ := runs(t, "", []string{"TMPDIR=" + i.tmp}, "-run-healthcheck"); code != 0 {
+		t.Errorf("lock file: exit code %d", code)
+	}
+	if code, _, errs := runs(t, "", []string{"TMPDIR=" + t.TempDir()}, "--run-healthcheck"); code != 1 || errs != "unable to find lock file.\n" {
+		t.Errorf("no lock file: exit code %d, %q", code, errs)
+	}
+	if code, _, errs := runs(t, "", append(env, "fprocess="+function), "--metrics-port=0"); code != 1 || !strings.Contains(errs, "address already in use") {
+		t.Errorf("the same port again: exit code %d\n%s", code, errs)
+	}
+}
+
+func TestVersionAndSettingsNeedNoSettings(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--version"}, {"-version"}} {
+		if code, out, _ := runs(t, "", nil, args...); code != 0 || !strings.HasPrefix(out, "Version: ") {
+			t.Errorf("%v: exit code %d, %q", args, code, out)
+		}
+	}
+	code, out, _ := runs(t, "", []string{"pool_size=7"}, "settings")
+	if code != 0 || !strings.Contains(out, "queue_timeout") || !strings.Contains(out, "7") {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
