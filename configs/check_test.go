@@ -26,7 +26,7 @@ func TestBadValueIsNamedWithWhatIsAllowed(t *testing.T) {
 		{`function_process=x\`, `function_process is "x\\": nothing follows the backslash at the end`},
 		{"mode=classic", `mode is "classic" (environment): it must be pool`},
 		{"mode=afterburn", `mode is "afterburn" (environment): it must be pool`},
-		{"worker_output=stderr", `worker_output is "stderr" (environment): it must be stdout or fd3`},
+		{"worker_output=stderr", `worker_output is "stderr" (environment): it must be one of stdout, fd3`},
 		{"config=/nowhere.yaml", `config is "/nowhere.yaml": it must be a file that can be read: open /nowhere.yaml: no such file or directory`},
 		{"port=80a", `port is "80a" (environment): it must be a whole number`},
 		{"PORT=80a", `port is "80a" (environment, PORT): it must be a whole number`},
@@ -55,8 +55,8 @@ func TestBadValueIsNamedWithWhatIsAllowed(t *testing.T) {
 		{"stop_timeout=0", "stop_timeout is 0s: it must be more than 0"},
 		{"ping_interval=-1", "ping_interval is -1s: it must be 0, which turns the heartbeat off, or more"},
 		{"ping_misses=0", "ping_misses is 0: it must be at least 1"},
-		{"log_format=xml", `log_format is "xml" (environment): it must be json or text`},
-		{"log_level=INFO", `log_level is "INFO" (environment): it must be debug or info or warn or error`},
+		{"log_format=xml", `log_format is "xml" (environment): it must be one of json, text`},
+		{"log_level=INFO", `log_level is "INFO" (environment): it must be one of debug, info, warn, error`},
 		{"log_buffer_size=abc", `log_buffer_size is "abc" (environment): ` + needSize},
 		{"log_buffer_size=0", "log_buffer_size is 0: it must be 1 to 1GiB, or -1 for no limit"},
 		{"log_buffer_size=-2", "log_buffer_size is -2: it must be 1 to 1GiB, or -1 for no limit"},
@@ -175,7 +175,7 @@ func TestWorkerGetsNoLineLimitAsZero(t *testing.T) {
 func TestWordsOfTheLogAreThoseOfTheLogger(t *testing.T) {
 	for name, want := range map[string][]string{"log_format": logging.Formats, "log_level": logging.Levels} {
 		_, err := input{environ: []string{name + "=?"}}.check(t)
-		if text := "it must be " + strings.Join(want, " or "); err == nil || !strings.HasSuffix(err.Error(), text) {
+		if text := "it must be one of " + strings.Join(want, ", "); err == nil || !strings.HasSuffix(err.Error(), text) {
 			t.Errorf("got %v, want %s", err, text)
 		}
 	}

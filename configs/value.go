@@ -34,8 +34,12 @@ func setValue(target reflect.Value, text, oneof string) error {
 		}
 		target.SetInt(int64(n))
 	default:
-		if oneof != "" && !slices.Contains(strings.Split(oneof, ","), text) {
-			return fmt.Errorf("it must be %s", strings.ReplaceAll(oneof, ",", " or "))
+		switch allowed := strings.Split(oneof, ","); {
+		case oneof == "" || slices.Contains(allowed, text):
+		case len(allowed) == 1:
+			return fmt.Errorf("it must be %s", oneof)
+		default:
+			return fmt.Errorf("it must be one of %s", strings.Join(allowed, ", "))
 		}
 		target.SetString(text)
 	}

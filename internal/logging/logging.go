@@ -31,12 +31,12 @@ func New(w io.Writer, format, level string) (*zap.Logger, error) {
 	case "text":
 		return zap.New(&textCore{LevelEnabler: least, out: out}), nil
 	}
-	return nil, fmt.Errorf("log_format is %q: it must be %s", format, strings.Join(Formats, " or "))
+	return nil, fmt.Errorf("log_format is %q: it must be one of %s", format, strings.Join(Formats, ", "))
 }
 
 func levelOf(name string) (zapcore.Level, error) {
 	if !slices.Contains(Levels, name) { // zap has more, and takes an empty one
-		return 0, fmt.Errorf("log_level is %q: it must be %s", name, strings.Join(Levels, " or "))
+		return 0, fmt.Errorf("log_level is %q: it must be one of %s", name, strings.Join(Levels, ", "))
 	}
 	return zapcore.ParseLevel(name)
 }

@@ -186,11 +186,11 @@ func TestTextKeepsItsLevelBesideAnotherLog(t *testing.T) {
 
 func TestUnknownFormatAndLevelAreRefused(t *testing.T) {
 	for _, test := range []struct{ format, level, want string }{
-		{"xml", "info", `log_format is "xml": it must be json or text`},
-		{"", "info", `log_format is "": it must be json or text`},
-		{"json", "INFO", `log_level is "INFO": it must be debug or info or warn or error`},
-		{"json", "", `log_level is "": it must be debug or info or warn or error`},
-		{"text", "panic", `log_level is "panic": it must be debug or info or warn or error`},
+		{"xml", "info", `log_format is "xml": it must be one of json, text`},
+		{"", "info", `log_format is "": it must be one of json, text`},
+		{"json", "INFO", `log_level is "INFO": it must be one of debug, info, warn, error`},
+		{"json", "", `log_level is "": it must be one of debug, info, warn, error`},
+		{"text", "panic", `log_level is "panic": it must be one of debug, info, warn, error`},
 	} {
 		if _, err := New(&bytes.Buffer{}, test.format, test.level); err == nil || err.Error() != test.want {
 			t.Errorf("got %v, want %s", err, test.want)
