@@ -1,4 +1,4 @@
-package fwatchdog
+package fwatchdog_test
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ func benchmarkPipe(b *testing.B, outstanding int, body []byte) {
 		b.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), "FWATCHDOG_WORKER=1", "FWATCHDOG_CONCURRENCY=256")
+	cmd.Env = append(os.Environ(), "PLAY_FUNCTION=1", "FWATCHDOG_WORKER=1")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -1,26 +1,18 @@
-package fwatchdog
+package fwatchdog_test
 
 import (
 	"os"
 	"testing"
 
 	"go.uber.org/goleak"
+
+	fwatchdog "fwatchdog/sdk/go"
 )
 
-// TestMain plays the function when a test has started this binary as a worker.
+// TestMain plays the function when a test has started this binary for it.
 func TestMain(m *testing.M) {
-	if os.Getenv("FWATCHDOG_WORKER") != "" {
-		os.Exit(Serve(echo))
+	if os.Getenv("PLAY_FUNCTION") != "" {
+		os.Exit(fwatchdog.Serve(function))
 	}
 	goleak.VerifyTestMain(m)
-}
-
-func echo(w *ResponseWriter, r *Request) error {
-	body, err := r.Bytes()
-	if err != nil {
-		return err
-	}
-	w.SetHeader("content-type", "application/octet-stream")
-	_, err = w.Write(body)
-	return err
 }

@@ -97,7 +97,7 @@ func (w *ResponseWriter) write(b []byte) error {
 	if w.over {
 		return errOver
 	}
-	if len(w.unsent())+len(b) > w.stream.w.limit {
+	if n := len(w.unsent()); n > 0 && n+len(b) > w.stream.w.limit {
 		if err := w.sendUnsent(false); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package fwatchdog
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strconv"
@@ -52,14 +53,22 @@ func Serve(handler Handler, options ...Option) int {
 	// Caught, not ignored: a subprocess of the handler would inherit the latter.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT)
 
+	if text := os.Getenv("FWATCHDOG_CONCURRENCY"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return complain(exitUsage, fmt.Sprintf("FWATCHDOG_CONCURRENCY=%q is not a positive number", text))
+		}
+		options = append(options, Concurrency(n))
+	}
+	return ServePipes(in, out, handler, options...)
+}
+
+// ServePipes is Serve without what concerns the process: it answers the host that writes to in and reads from out. Package
+// workertest calls it.
+func ServePipes(in io.Reader, out io.Writer, handler Handler, options ...Option) int {
 	c := config{concurrency: defaultConcurrency}
 	for _, o := range options {
 		o(&c)
-	}
-	if text := os.Getenv("FWATCHDOG_CONCURRENCY"); text != "" {
-		if c.concurrency, err = strconv.Atoi(text); err != nil || c.concurrency < 1 {
-			return complain(exitUsage, fmt.Sprintf("FWATCHDOG_CONCURRENCY=%q is not a positive number", text))
-		}
 	}
 	return newWorker(in, out, handler).run(c)
 }

@@ -17,7 +17,7 @@ type worker struct {
 	handler Handler
 	in      *protocol.Reader
 	out     *outgoing
-	idle    chan *stream // to the goroutines that wait for their next request; closed after the last one
+	idle    chan *stream // to the goroutines that wait for their next request; closed once there will be none
 	running sync.WaitGroup
 
 	// Set by the host's HELLO, before there is a stream.
@@ -66,9 +66,9 @@ func (w *worker) run(c config) int {
 	code := <-ended
 	if code == exitFine {
 		w.running.Wait()
-		close(w.idle)
 		w.out.flush()
 	}
+	close(w.idle)
 	return code
 }
 

@@ -1,0 +1,395 @@
+package fwatchdog_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"fwatchdog/protocol"
+	fwatchdog "fwatchdog/sdk/go"
+	"fwatchdog/sdk/go/workertest"
+)
+
+// seen calls a handler that looks at the request, within a bubble.
+func seen(t *testing.T, r workertest.Request, look func(t *testing.T, r *fwatchdog.Request)) {
+	t.Helper()
+	in(t, func(t *testing.T) {
+		answer := workertest.Call(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			look(t, r)
+			return say(w, "looked")
+		}, r)
+		if string(answer.Body) != "looked" {
+			t.Errorf("got %+v", answer)
+		}
+	})
+}
+
+func TestRequestIsAsReceived(t *testing.T) {
+	seen(t, workertest.Request{
+		Method:  "PROPFIND",
+		Target:  "/a%2Fb/c\xe9?x=1&x=2&y=%20+?",
+		Headers: []string{"Host: example.com", "Accept: a", "accept: b", "X-Empty: ", "X-Call-Id: id-7", "X-Latin: \xe4\xff"},
+		Body:    []byte("body"),
+	}, func(t *testing.T, r *fwatchdog.Request) {
+		got := []string{r.Method, r.Target, r.Path, r.RawQuery, r.CallID(), fmt.Sprint(r.ContentLength)}
+		want := []string{"PROPFIND", "/a%2Fb/c\xe9?x=1&x=2&y=%20+?", "/a%2Fb/c\xe9", "x=1&x=2&y=%20+?", "id-7", "4"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(url.Values{"x": {"1", "2"}, "y": {"  ?"}}, r.Query()); diff != "" {
+			t.Errorf("query (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestHeadersAreLookedUpWithoutRegardToCase(t *testing.T) {
+	cookie := strings.Repeat("c", 60_000)
+	seen(t, workertest.Request{Headers: []string{"Accept: a", "aCCept: b", "X-Empty: ", "X-Latin: \xe4\xff", "Cookie: " + cookie}},
+		func(t *testing.T, r *fwatchdog.Request) {
+			for name, want := range map[string]string{
+				"accept": "a", "ACCEPT": "a", "x-empty": "", "x-none": "", "X-Latin": "\xe4\xff", "Cookie": cookie,
+			} {
+				if got := r.Headers.Get(name); got != want {
+					t.Errorf("Get(%q) = %.40q, want %.40q", name, got, want)
+				}
+			}
+			if diff := cmp.Diff([]string{"a", "b"}, r.Headers.Values("Accept")); diff != "" {
+				t.Errorf("Values (-want +got):\n%s", diff)
+			}
+			var names []string
+			for name := range r.Headers.All() {
+				names = append(names, name)
+			}
+			if diff := cmp.Diff([]string{"accept", "accept", "x-empty", "x-latin", "cookie"}, names); diff != "" {
+				t.Errorf("All (-want +got):\n%s", diff)
+			}
+			for range r.Headers.All() {
+				break // one may stop early
+			}
+		})
+}
+
+func TestRequestIsTheHandlersToKeep(t *testing.T) {
+	in(t, func(t *testing.T) {
+		type kept struct{ target, header, body string }
+		var all []kept
+		var bodies [][]byte
+		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			body, err := r.Bytes()
+			bodies = append(bodies, body)
+			all = append(all, kept{r.Target, r.Headers.Get("x"), ""})
+			return err
+		})
+		var want []kept
+		for i := range 50 {
+			k := kept{fmt.Sprintf("/%d", i), strings.Repeat("h", i), strings.Repeat("b", i)}
+			want = append(want, k)
+			h.Response(h.Request(workertest.Request{Target: k.target, Headers: []string{"x: " + k.header}, Body: []byte(k.body)}))
+		}
+		for i := range all {
+			all[i].body = string(bodies[i])
+		}
+		if diff := cmp.Diff(want, all, cmp.AllowUnexported(kept{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestContentLengthIsKnownOrAnnouncedOrNot(t *testing.T) {
+	tests := []struct {
+		name    string
+		whole   bool
+		headers []string
+		want    int64
+	}{
+		{"the whole body came with the head", true, []string{"content-length: 99"}, 4},
+		{"the rest was announced", false, []string{"content-length: 99"}, 99},
+		{"nothing was announced", false, nil, -1},
+		{"no number was announced", false, []string{"content-length: -4"}, -1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in(t, func(t *testing.T) {
+				h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+					return say(w, fmt.Sprint(r.ContentLength))
+				})
+				send := h.Open
+				if tt.whole {
+					send = h.Request
+				}
+				r := h.Response(send(workertest.Request{Method: "POST", Headers: tt.headers, Body: []byte("body")}))
+				if string(r.Body) != fmt.Sprint(tt.want) {
+					t.Errorf("got %s, want %d", r.Body, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestBodiesOfAllSizesComeWhole(t *testing.T) {
+	for _, size := range []int{0, 1, 4083, 4084, 4085, 65535, 65536, 65537, 262144, 262145, 5_000_000} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			in(t, func(t *testing.T) {
+				body := bytes.Repeat([]byte("0123456789a"), size/11+1)[:size]
+				for name, handler := range map[string]fwatchdog.Handler{
+					"as it goes": echo,
+					"at once": func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+						b, err := r.Bytes()
+						if err != nil {
+							return err
+						}
+						_, err = w.Write(b)
+						return err
+					},
+				} {
+					r := workertest.Call(t, handler, workertest.Request{Method: "POST", Body: body})
+					if !bytes.Equal(r.Body, body) {
+						t.Errorf("%s: %d bytes came back, %s", name, len(r.Body), r.Error)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestBytesReturnsWhatIsLeft(t *testing.T) {
+	seen(t, workertest.Request{Method: "POST", Body: []byte("0123456789")}, func(t *testing.T, r *fwatchdog.Request) {
+		start := make([]byte, 3)
+		if _, err := io.ReadFull(r.Body, start); err != nil {
+			t.Error(err)
+		}
+		rest, err := r.Bytes()
+		if string(start)+"|"+string(rest) != "012|3456789" || err != nil {
+			t.Errorf("got %q and %q, %v", start, rest, err)
+		}
+		if n, err := r.Body.Read(start); n != 0 || err != io.EOF {
+			t.Errorf("after the end: %d, %v", n, err)
+		}
+	})
+}
+
+// windows returns the WINDOW frames that came on a stream so far.
+func windows(t *testing.T, h *workertest.Host, count int) (bytes []uint32) {
+	t.Helper()
+	for range count {
+		n, err := protocol.ParseWindow(h.Expect(protocol.TypeWindow).Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes = append(bytes, n)
+	}
+	return bytes
+}
+
+func TestWindowIsGrantedForWhatWasReadInStepsOfHalf(t *testing.T) {
+	in(t, func(t *testing.T) {
+		read := make(chan int)
+		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			for n := range read {
+				if _, err := io.CopyN(io.Discard, r.Body, int64(n)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		stream := h.Open(workertest.Request{Method: "POST", Body: make([]byte, 1000)}) // inline bytes do not count
+		for range protocol.DefaultWindow / protocol.MaxPayload {
+			h.Send(protocol.AppendData(nil, stream, make([]byte, protocol.MaxPayload), false))
+		}
+		const half = protocol.DefaultWindow / 2
+		read <- 1000 + half - 1
+		serves(t, h) // nothing but PONG has come
+		read <- 1
+		if got := windows(t, h, 1); got[0] != half {
+			t.Errorf("granted %d, want %d", got[0], half)
+		}
+		h.Send(protocol.AppendData(nil, stream, make([]byte, protocol.MaxPayload), true))
+		read <- half + protocol.MaxPayload
+		serves(t, h) // the end has come: there is nothing left to grant
+		close(read)
+		h.Response(stream)
+	})
+}
+
+func TestHostWithoutWindowIsNeitherLimitedNorGranted(t *testing.T) {
+	in(t, func(t *testing.T) {
+		const size = 2 * protocol.DefaultWindow
+		h := workertest.Launch(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			body, err := r.Bytes()
+			if err != nil {
+				return err
+			}
+			_, err = w.Write(body)
+			return err
+		})
+		h.Send(protocol.AppendHello(nil))
+		h.Expect(protocol.TypeHello)
+		h.Expect(protocol.TypeReady)
+		stream := h.Open(workertest.Request{Method: "POST"})
+		for sent := 0; sent < size; sent += protocol.MaxPayload {
+			h.Send(protocol.AppendData(nil, stream, make([]byte, protocol.MaxPayload), sent+protocol.MaxPayload == size))
+		}
+		total := 0
+		for {
+			f := h.NextOn(stream)
+			if f.Type == protocol.TypeWindow {
+				t.Fatal("WINDOW, which the host does not know")
+			}
+			total += len(f.Payload)
+			if f.End {
+				break
+			}
+		}
+		if total != size+8 { // the head's meta
+			t.Errorf("%d bytes came, want %d", total, size)
+		}
+	})
+}
+
+func TestDeadlineIsWhatTimeoutLeaves(t *testing.T) {
+	seen(t, workertest.Request{Timeout: 1500 * time.Millisecond}, func(t *testing.T, r *fwatchdog.Request) {
+		deadline, ok := r.Deadline()
+		if left := time.Until(deadline); !ok || left != 1500*time.Millisecond {
+			t.Errorf("%v left, %v", left, ok)
+		}
+		if ctxDeadline, ok := r.Context().Deadline(); !ok || !ctxDeadline.Equal(deadline) {
+			t.Errorf("the context's is %v, %v", ctxDeadline, ok)
+		}
+		<-r.Context().Done()
+		if err := r.Context().Err(); err != context.DeadlineExceeded || time.Until(deadline) != 0 {
+			t.Errorf("%v before the deadline: %v", time.Until(deadline), err)
+		}
+	})
+	seen(t, workertest.Request{}, func(t *testing.T, r *fwatchdog.Request) {
+		if deadline, ok := r.Deadline(); ok {
+			t.Errorf("deadline %v, though there is none", deadline)
+		}
+		if _, ok := r.Context().Deadline(); ok {
+			t.Error("the context has a deadline")
+		}
+	})
+}
+
+func TestCancelEndsTheContext(t *testing.T) {
+	tests := []struct {
+		name   string
+		reason protocol.CancelReason
+		left   time.Duration // of the request's time when CANCEL comes; 0 when it has no deadline
+		want   error
+	}{
+		{"the client has gone", protocol.CancelClientGone, 0, context.Canceled},
+		{"the host stops", protocol.CancelHostStops, 0, context.Canceled},
+		{"a reason of a later version", 99, 0, context.Canceled},
+		{"the client has gone just before the deadline", protocol.CancelClientGone, time.Millisecond, context.Canceled},
+		{"the deadline, which the host's clock sees first", protocol.CancelDeadline, time.Millisecond, context.DeadlineExceeded},
+		{"the deadline, long before ours", protocol.CancelDeadline, time.Hour, context.Canceled},
+		{"the deadline, though there was none", protocol.CancelDeadline, 0, context.Canceled},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in(t, func(t *testing.T) {
+				begin := time.Now()
+				h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+					<-r.Context().Done()
+					return say(w, fmt.Sprint(r.Context().Err()))
+				})
+				stream := h.Request(workertest.Request{Timeout: tt.left})
+				synctest.Wait()
+				h.Send(protocol.AppendCancel(nil, stream, tt.reason))
+				if r := h.Response(stream); string(r.Body) != tt.want.Error() {
+					t.Errorf("got %+v, want %v", r, tt.want)
+				}
+				if took := time.Since(begin); took > time.Millisecond {
+					t.Errorf("the handler heard of it after %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestContextThatIsAskedForLateHasEnded(t *testing.T) {
+	in(t, func(t *testing.T) {
+		cancelled := make(chan struct{})
+		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			<-cancelled
+			return say(w, fmt.Sprint(r.Context().Err()))
+		})
+		stream := h.Request(workertest.Request{})
+		h.Send(protocol.AppendCancel(nil, stream, protocol.CancelClientGone))
+		serves(t, h)
+		close(cancelled)
+		if r := h.Response(stream); string(r.Body) != context.Canceled.Error() {
+			t.Errorf("got %+v", r)
+		}
+	})
+}
+
+func TestContextEndsWithTheHandler(t *testing.T) {
+	in(t, func(t *testing.T) {
+		var early, late context.Context
+		var request *fwatchdog.Request
+		workertest.Call(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			early, request = r.Context(), r
+			return nil
+		}, workertest.Request{})
+		synctest.Wait()
+		late = request.Context()
+		if early.Err() != context.Canceled || late != early {
+			t.Errorf("after the handler: %v", early.Err())
+		}
+		if n, err := request.Body.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Errorf("reading the body after the handler: %d, %v", n, err)
+		}
+	})
+}
+
+func TestReadingEndsWhenNothingMoreCanCome(t *testing.T) {
+	tests := []struct {
+		name string
+		end  func(h *workertest.Host, stream uint32)
+		want error
+	}{
+		{"the client has gone", func(h *workertest.Host, stream uint32) {
+			h.Send(protocol.AppendCancel(nil, stream, protocol.CancelClientGone))
+		}, context.Canceled},
+		{"the deadline has passed", func(h *workertest.Host, stream uint32) {
+			h.Send(protocol.AppendCancel(nil, stream, protocol.CancelDeadline))
+		}, context.DeadlineExceeded},
+		{"the host has gone", func(h *workertest.Host, _ uint32) { h.HangUp() }, io.ErrUnexpectedEOF},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in(t, func(t *testing.T) {
+				var got []byte
+				var failed error
+				h := workertest.Start(t, func(_ *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+					got, failed = r.Bytes()
+					return failed
+				})
+				stream := h.Open(workertest.Request{Method: "POST", Body: []byte("the first ")})
+				h.Send(protocol.AppendData(nil, stream, []byte("part"), false))
+				tt.end(h, stream)
+				r := h.Response(stream)
+				if string(got) != "the first part" || !errors.Is(failed, tt.want) {
+					t.Errorf("read %q, %v, want %v", got, failed, tt.want)
+				}
+				wantCode := protocol.CodeCancelled
+				if tt.want == io.ErrUnexpectedEOF {
+					wantCode = protocol.CodeRaised
+				}
+				if r.Code != wantCode {
+					t.Errorf("got code %d %q, want %d", r.Code, r.Error, wantCode)
+				}
+			})
+		})
+	}
+}
