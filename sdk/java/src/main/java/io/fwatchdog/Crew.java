@@ -106,7 +106,7 @@ final class Crew {
                 }
             } catch (Throwable e) {
                 // A crew that is short of a member would leave requests waiting for ever.
-                Exit.now(Exit.BROKEN, "a thread for handlers ended: " + e);
+                Exit.now(Exit.BROKEN, "a thread for handlers ended", e);
             }
         }
 

@@ -21,8 +21,13 @@ final class Exit {
      * that can answer no more.
      */
     static void now(int code, String why) {
+        now(code, why, null);
+    }
+
+    /** As above, for a cause that may be the lack of memory: even to build the text may fail. */
+    static void now(int code, String why, Throwable cause) {
         try {
-            System.err.println("fwatchdog: " + why);
+            System.err.println("fwatchdog: " + why + (cause == null ? "" : ": " + cause));
             System.err.flush();
         } finally {
             Runtime.getRuntime().halt(code);

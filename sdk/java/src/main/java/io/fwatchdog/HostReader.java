@@ -43,9 +43,9 @@ final class HostReader implements Runnable {
         } catch (ProtocolException e) {
             Exit.now(Exit.PROTOCOL, "the host broke the protocol: " + e.getMessage());
         } catch (IOException e) {
-            Exit.now(Exit.IO_ERROR, "cannot read from the host: " + e.getMessage());
+            Exit.now(Exit.IO_ERROR, "cannot read from the host", e);
         } catch (Throwable e) {
-            Exit.now(Exit.BROKEN, "the reader of the host's frames raised " + e);
+            Exit.now(Exit.BROKEN, "the thread that reads from the host ended", e);
         }
     }
 

@@ -87,9 +87,7 @@ final class Messages {
     static Request request(byte[] payload, Stream stream, Upload upload) throws ProtocolException {
         Decoder decoder = new Decoder(payload, 0, payload.length);
         Decoder meta = decoder.part(decoder.u32());
-        stream.setDeadline(meta.u32());
-        RequestBody body = new RequestBody(payload, decoder.position(), upload);
-        return new Request(meta.str(), meta.str(), meta.pairs(), body, stream);
+        return new Request(meta, new RequestBody(payload, decoder.position(), upload), stream);
     }
 
     static long ping(Decoder payload) throws ProtocolException {

@@ -8,9 +8,11 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The way of frames to the host. {@link #append} only ever copies into a buffer; {@link #flush} writes the buffer out,
- * unless another thread is at it, which then takes the new frames along. So many small frames leave in one write.
+ * unless another thread is at it, which then takes the new frames along. So many small frames leave in one write. A thread
+ * that finds ever more to write is relieved after some rounds: it has a handler to run, or frames of the host to read.
  */
-final class Output {
+final class Output implements Runnable {
+    private static final int ROUNDS = 4;
     /** Whoever streams waits while more than this is unwritten. */
     private static final int ENOUGH = 4 * Frame.MAX_PAYLOAD;
 
@@ -24,6 +26,11 @@ final class Output {
     private byte[] pending = new byte[Frame.MAX_PAYLOAD];
     private int length;
     private boolean writing;
+    private final Condition relieved = lock.newCondition();
+    /** The relief is to go on writing. */
+    private boolean handedOver;
+    /** The relief has been started, which happens when it is first needed. */
+    private boolean hired;
 
     /** The frames being written: owned by the thread that set {@link #writing}. */
     private byte[] batch = new byte[Frame.MAX_PAYLOAD];
@@ -56,8 +63,27 @@ final class Output {
 
     /** Sees to it that what is queued gets written, by this thread or by the one that writes already. */
     void flush() {
-        for (int count = take(true); count > 0; count = take(false)) {
+        if (!begin()) {
+            return;
+        }
+        for (int round = 0; round < ROUNDS; round++) {
+            int count = take();
+            if (count == 0) {
+                return;
+            }
             write(count);
+        }
+        handOver();
+    }
+
+    /** The relief: goes on writing whenever it is told to. It ends with the process. */
+    @Override
+    public void run() {
+        while (true) {
+            awaitHandOver();
+            for (int count = take(); count > 0; count = take()) {
+                write(count);
+            }
         }
     }
 
@@ -86,13 +112,22 @@ final class Output {
         }
     }
 
-    /** Moves what is queued into {@link #batch}. 0: nothing is queued, or another thread writes. */
-    private int take(boolean first) {
+    /** Whether the caller is the one who has to write. */
+    private boolean begin() {
         lock.lock();
         try {
-            if (first && writing) {
-                return 0;
-            }
+            boolean mine = !writing && length > 0;
+            writing |= mine;
+            return mine;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Moves what is queued into {@link #batch}; 0 when there is nothing, and the caller is done. */
+    private int take() {
+        lock.lock();
+        try {
             int count = length;
             byte[] empty = batch;
             batch = pending;
@@ -101,6 +136,33 @@ final class Output {
             writing = count > 0;
             written.signalAll();
             return count;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void handOver() {
+        lock.lock();
+        try {
+            handedOver = true;
+            relieved.signal();
+            if (hired) {
+                return;
+            }
+            hired = true;
+        } finally {
+            lock.unlock();
+        }
+        new Thread(this, "fwatchdog-writer").start();
+    }
+
+    private void awaitHandOver() {
+        lock.lock();
+        try {
+            while (!handedOver) {
+                relieved.awaitUninterruptibly();
+            }
+            handedOver = false;
         } finally {
             lock.unlock();
         }
@@ -115,7 +177,7 @@ final class Output {
                 from = to;
             }
         } catch (IOException e) {
-            Exit.now(Exit.IO_ERROR, "cannot write to the host: " + e.getMessage());
+            Exit.now(Exit.IO_ERROR, "cannot write to the host", e);
         }
     }
 

@@ -7,9 +7,11 @@ import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 
 /** What a client asked. Its body is either read whole or as a stream. */
 public final class Request {
+    private final long timeoutMillis;
     private final String method;
     private final String target;
     private final Headers headers;
@@ -18,12 +20,23 @@ public final class Request {
     /** What the host knows of this request; null in a test of a handler. */
     private final Stream exchange;
 
-    Request(String method, String target, Headers headers, RequestBody body, Stream exchange) {
+    /** The request that a host has sent. */
+    Request(Decoder meta, RequestBody body, Stream exchange) throws ProtocolException {
+        this.timeoutMillis = meta.u32();
+        this.method = meta.str();
+        this.target = meta.str();
+        this.headers = meta.pairs();
+        this.stream = body;
+        this.exchange = exchange;
+    }
+
+    private Request(String method, String target, Headers headers, RequestBody body) {
+        this.timeoutMillis = 0;
         this.method = method;
         this.target = target;
         this.headers = headers;
         this.stream = body;
-        this.exchange = exchange;
+        this.exchange = null;
     }
 
     /**
@@ -36,7 +49,7 @@ public final class Request {
      * @return the request
      */
     public static Request of(String method, String target, Headers headers, byte[] body) {
-        return new Request(method, target, headers, new RequestBody(body, 0, null), null);
+        return new Request(method, target, headers, new RequestBody(body, 0, null));
     }
 
     /**
@@ -161,7 +174,11 @@ public final class Request {
      * @return the time left, zero when it is over, empty when there is no deadline
      */
     public Optional<Duration> deadline() {
-        return exchange == null ? Optional.<Duration>empty() : exchange.timeLeft();
+        if (timeoutMillis == 0) {
+            return Optional.empty();
+        }
+        long left = TimeUnit.MILLISECONDS.toNanos(timeoutMillis) - exchange.ageNanos();
+        return Optional.of(Duration.ofNanos(Math.max(left, 0)));
     }
 
     /**
@@ -197,6 +214,11 @@ public final class Request {
         if (exchange != null) {
             exchange.retire(reason);
         }
+    }
+
+    /** As the host has sent it; 0 is none. */
+    long timeoutMillis() {
+        return timeoutMillis;
     }
 
     private static String decode(String text) {

@@ -3,9 +3,6 @@ package io.fwatchdog;
 import io.fwatchdog.ProtocolException.Fault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 
 /**
@@ -21,7 +18,6 @@ final class Stream implements Runnable {
     /** What follows of the request's body; null when nothing does. */
     private final Upload upload;
     private final long arrived = System.nanoTime();
-    private long timeoutMillis;
 
     // streams.lock guards the rest.
     /** Signalled at each change that a waiting handler may wait for; made by the first that waits. */
@@ -117,16 +113,9 @@ final class Stream implements Runnable {
         }
     }
 
-    void setDeadline(long millis) {
-        timeoutMillis = millis;
-    }
-
-    Optional<Duration> timeLeft() {
-        if (timeoutMillis == 0) {
-            return Optional.empty();
-        }
-        long left = TimeUnit.MILLISECONDS.toNanos(timeoutMillis) - (System.nanoTime() - arrived);
-        return Optional.of(Duration.ofNanos(Math.max(left, 0)));
+    /** How long ago the request came. */
+    long ageNanos() {
+        return System.nanoTime() - arrived;
     }
 
     /** Sends a log text, in as many frames as it needs. After the stream's end it belongs to no stream. */
@@ -231,7 +220,7 @@ final class Stream implements Runnable {
 
     private void fail(Throwable raised) {
         if (raised instanceof VirtualMachineError && !(raised instanceof StackOverflowError)) {
-            Exit.now(Exit.BROKEN, "the handler of stream " + this + " raised " + raised);
+            Exit.now(Exit.BROKEN, "a handler broke the JVM", raised);
         }
         Encoder error;
         if (cancelled()) {

@@ -101,7 +101,7 @@ public final class Worker {
         } catch (Throwable raised) {
             output.append(Messages.error(0, Messages.INIT_FAILED, Raised.describe(raised), stdio.maxPayload()));
             output.drain();
-            Exit.now(Exit.LOAD_FAILED, "init failed: " + raised);
+            Exit.now(Exit.LOAD_FAILED, "init failed", raised);
         }
     }
 

@@ -1,0 +1,92 @@
+package io.fwatchdog;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
+
+/** A function that does what the conformance function has no route for. */
+final class Misbehaving {
+    /** How many requests have to be in the handler at once for "/meet" to answer. */
+    static final int PARTY = 64;
+    private static final CountDownLatch MEETING = new CountDownLatch(PARTY);
+
+    private static volatile Request lateRequest;
+    private static volatile OutputStream lateBody;
+
+    private Misbehaving() {
+    }
+
+    public static void main(String[] arguments) {
+        Worker.serve(Misbehaving::handle, new Options().stop(() -> System.out.println("stopped")));
+    }
+
+    private static Response handle(Request request) throws Exception {
+        switch (request.path()) {
+            case "/meet":
+                MEETING.countDown();
+                MEETING.await();
+                return Response.of(200).body("met");
+            case "/begin":
+                request.log(Level.INFO, "began");
+                Thread.sleep(Long.MAX_VALUE);
+                throw new AssertionError("woke up");
+            case "/wait":
+                request.log(Level.INFO, "began");
+                while (!request.cancelled()) {
+                    LockSupport.park(request);
+                }
+                return Response.of(200).body("cancelled");
+            case "/thread":
+                return Response.of(200).body(describe(Thread.currentThread()));
+            case "/memory":
+                return Response.of(200).body(exhaust());
+            case "/memory-in-a-writer":
+                return Response.of(200).body((OutputStream out) -> out.write(exhaust()));
+            case "/stack":
+                return overflow(request);
+            case "/null":
+                return null;
+            case "/late":
+                lateRequest = request;
+                return Response.of(200).body((OutputStream out) -> lateBody = out);
+            case "/after-late":
+                return goOnWithTheLateOne();
+            case "/stdin":
+                return Response.of(200).body(Integer.toString(System.in.read()));
+            case "/retire":
+                request.retire("worn out");
+                return Response.of(200).body("fine");
+            case "/interrupted":
+                return Response.of(200).body("interrupted: " + Thread.currentThread().isInterrupted());
+            case "/interrupt":
+                Thread.currentThread().interrupt();
+                return Response.of(200).body("fine");
+            default:
+                return Response.of(200).body("fine");
+        }
+    }
+
+    private static String describe(Thread thread) {
+        return thread.getName() + " virtual=" + thread.getClass().getName().contains("VirtualThread");
+    }
+
+    private static byte[] exhaust() {
+        return new byte[Integer.MAX_VALUE - 8];
+    }
+
+    private static Response overflow(Request request) {
+        return overflow(request);
+    }
+
+    /** Goes on with an answer that has long ended. */
+    private static Response goOnWithTheLateOne() {
+        try {
+            lateBody.write('x');
+            lateBody.flush();
+        } catch (IOException e) {
+            lateRequest.log(Level.INFO, "late: " + e.getMessage());
+        }
+        return Response.of(200).body("fine");
+    }
+}
