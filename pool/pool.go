@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fwatchdog/internal/exchange"
@@ -57,7 +58,9 @@ var ErrNeverReady = errors.New("no worker could be started")
 // Worker is what a pool needs of a function process.
 type Worker interface {
 	// Do runs one exchange on a stream of its own; up to Concurrency run at once. It calls over exactly once, when
-	// the stream's place is free again, which may be before or after Do returns, but is before Done is closed.
+	// the stream's place is free again, which may be before or after Do returns, but is before Done is closed: a Do
+	// that begins later, with a worker that has gone, calls it before it returns. An exchange.LostError says that
+	// the worker is of no more use.
 	Do(ctx context.Context, x *exchange.Exchange, over func()) error
 	// Concurrency is how many streams the worker takes.
 	Concurrency() int
@@ -70,9 +73,9 @@ type Worker interface {
 	Done() <-chan struct{}
 	// Ended is why the worker has gone.
 	Ended() life.Reason
-	// Ping asks for a sign of life.
+	// Ping asks for a sign of life; it may come when the worker has gone.
 	Ping()
-	// Vitals is how the worker does.
+	// Vitals is how the worker does; it may be asked when the worker has gone.
 	Vitals() life.Vitals
 }
 
@@ -82,40 +85,47 @@ type Spawn func(ctx context.Context, id life.ID) (Worker, error)
 
 // Pool keeps workers and lends their places.
 type Pool struct {
-	cfg   Config
-	spawn Spawn
+	cfg     Config
+	spawn   Spawn
+	waiters sync.Pool      // of *waiter
+	retries atomic.Uint64  // requests given to another worker
+	tending sync.WaitGroup // a tend per slot in use
+	failed  chan error     // of capacity 1: why the first generation could not start
+
+	// Set by Run before there is a slot.
+	starts context.Context // ends when no start is wanted any more
+	hurry  context.Context // ends when nobody is waited for any more
 
 	mu       sync.Mutex // guards all that follows, and the fields of slots
 	slots    []*slot
 	count    [Draining + 1]int // slots by state
-	target   int               // how many workers are kept
+	target   int               // how many workers are wanted
+	staff    int               // slots that count as one of these
 	capacity int               // places of all ready slots
 	free     int               // of those, not lent
+	places   int               // of the worker that was ready last; until there is one, as many as are wished for
 	lends    uint64            // places ever lent
 	serial   uint64            // of the worker that was started last
 	gen      int               // the present generation
 	line     line
-	retiring *slot // the one whose worker is being replaced for a soft reason
+	retiring *slot // whose worker yields for a soft reason: one at a time
 	ready    bool  // a worker has been ready, ever
 	draining bool  // no successors any more
 	closed   bool  // no places any more
 	counts   Counts
-
-	starts  context.Context // of Run: ends when no start is wanted any more
-	hurry   context.Context // of Run: ends when nobody is waited for any more
-	tending sync.WaitGroup
-	failed  chan error // of capacity 1: why the first generation could not start
 }
 
 // New returns a pool that is empty until Run.
 func New(cfg Config, spawn Spawn) *Pool {
 	return &Pool{
-		cfg:    cfg,
-		spawn:  spawn,
-		target: cfg.Size,
-		gen:    1,
-		counts: Counts{Exits: map[life.Reason]uint64{}},
-		failed: make(chan error, 1),
+		cfg:     cfg,
+		spawn:   spawn,
+		waiters: sync.Pool{New: newWaiter},
+		target:  cfg.Size,
+		places:  max(1, cfg.Concurrency),
+		gen:     1,
+		counts:  Counts{Exits: map[life.Reason]uint64{}},
+		failed:  make(chan error, 1),
 	}
 }
 
@@ -151,7 +161,7 @@ func (p *Pool) Drain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.draining = true
-	p.refuseAllIfUnstaffed()
+	p.refuseIfUnstaffed()
 }
 
 // close refuses whoever waits and lets every worker go.
@@ -159,7 +169,7 @@ func (p *Pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.draining, p.closed = true, true
-	p.refuseAll(ErrDraining)
+	p.refuseLine()
 	for _, s := range p.slots {
 		if s.state == Ready {
 			p.drain(s, life.Stop)

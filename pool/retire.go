@@ -3,48 +3,77 @@ package pool
 import "fwatchdog/internal/life"
 
 // Retire asks that the worker with this serial number leaves; a serial whose worker has gone names nobody, so that a
-// stale verdict cannot hit a successor. Hard reasons (a memory limit, a heartbeat) take effect at once. For all others
-// the successor is started first, and one worker at a time: whoever is due later waits for its turn. Retire reports
-// whether there was such a worker in service.
+// stale verdict cannot hit a successor. Hard reasons (a memory limit, a heartbeat) take effect at once, also on a worker
+// that is leaving already. For all others the worker serves until there is a successor, and one worker is replaced at a
+// time: whoever is due later waits for its turn. Retire reports whether there was such a worker in service.
 func (p *Pool) Retire(serial uint64, why life.Reason) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.slots {
-		if s.id.Serial != serial || s.state != Ready {
-			continue
+		if s.id.Serial == serial {
+			return p.retire(s, why)
 		}
-		if finishes(why) {
-			p.replace(s, why)
-		} else {
-			p.drain(s, why)
-		}
-		return true
 	}
 	return false
 }
 
-// replace marks the worker of a ready slot as due; its turn may be now. p.mu is held.
-func (p *Pool) replace(s *slot, why life.Reason) {
-	if s.due {
-		return
+// retire does with the worker of s what the reason demands, and reports whether there was one in service. p.mu is held.
+func (p *Pool) retire(s *slot, why life.Reason) bool {
+	switch {
+	case s.state == Ready && why.Planned():
+		p.replace(s, why)
+	case s.state == Ready:
+		if !hopeless(why) { // it lingers with what else it has in flight: another slot is staffed meanwhile
+			p.dismiss(s)
+		}
+		p.drain(s, why)
+		p.refill()
+	case s.state == Draining && hopeless(why) && !hopeless(s.why):
+		s.why = why
+		s.kill()
+	default:
+		return false
 	}
-	s.due, s.why = true, why
-	p.nextReplacement()
+	return true
 }
 
-// nextReplacement starts the successor of the worker that is due and has the lowest serial, unless another
-// replacement is under way. p.mu is held.
-func (p *Pool) nextReplacement() {
-	if p.retiring != nil || p.draining {
+// replace marks the worker of a ready slot as due, unless it is; its turn may be now. p.mu is held.
+func (p *Pool) replace(s *slot, why life.Reason) {
+	if s.why == "" {
+		s.why = why
+		p.grant()
+	}
+}
+
+// grant lets the worker yield that is due and has been there longest, unless another one yields. p.mu is held.
+func (p *Pool) grant() {
+	if p.retiring != nil {
 		return
 	}
+	p.retiring = p.oldest(func(s *slot) bool { return s.why != "" })
+	if p.retiring != nil {
+		p.dismiss(p.retiring)
+		p.refill()
+	}
+}
+
+// oldest returns the worker with the lowest serial among those that are staff, ready and asked for, or nil. p.mu is
+// held.
+func (p *Pool) oldest(is func(*slot) bool) *slot {
+	var oldest *slot
 	for _, s := range p.slots {
-		if s.due && s.state == Ready && (p.retiring == nil || s.id.Serial < p.retiring.id.Serial) {
-			p.retiring = s
+		if s.state == Ready && s.staff && is(s) && (oldest == nil || s.id.Serial < oldest.id.Serial) {
+			oldest = s
 		}
 	}
-	if p.retiring != nil {
-		p.retiring.successor = p.vacantSlot()
-		p.staffSlot(p.retiring.successor)
+	return oldest
+}
+
+// trim lets the worker leave that yields, when more are ready than wanted. p.mu is held.
+func (p *Pool) trim() {
+	for _, s := range p.slots {
+		if p.count[Ready] > p.target && s.yields() {
+			p.drain(s, s.why)
+		}
 	}
 }

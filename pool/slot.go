@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -40,25 +41,28 @@ type slot struct {
 	number int
 	over   func() // gives back a place of this slot
 
-	state    State
-	tended   bool // a goroutine cares for the slot
-	id       life.ID
-	worker   Worker // nil when vacant or starting
+	state  State
+	tended bool // a goroutine cares for the slot
+	staff  bool // it counts as one of the workers that are kept; a ready slot that does not yields
+	id     life.ID
+
+	// Of the present worker, from ready to vacant.
+	worker   Worker
 	inflight int    // places lent
 	limit    int    // the slot has limit - inflight places
 	used     uint64 // when a place was lent last, by Pool.lends
-	served   uint64 // requests that its worker got
+	served   uint64 // requests that it got
 	ready    time.Time
+	why      life.Reason     // why it leaves or is due to leave: a label, not a state
+	leave    chan struct{}   // closed once it drains
+	idle     chan struct{}   // closed once it drains and nothing is in flight
+	patience context.Context // ends when it is to be killed
+	kill     context.CancelFunc
 
-	why       life.Reason   // why its worker leaves or is due to leave: a label, not a state
-	due       bool          // its worker is to be replaced, successor first
-	successor *slot         // starts in order to replace this slot's worker
-	leave     chan struct{} // closed once it drains
-	idle      chan struct{} // closed once it drains and nothing is in flight
-
-	failures int // starts that failed since a worker was ready for a while
+	// Of its predecessors.
+	last     life.Reason // why the previous one left
+	failures int         // starts that failed since one was ready for a while
 	pause    *backoff.ExponentialBackOff
-	last     life.Reason // why the previous worker left
 }
 
 // free returns how many places the slot can still lend.
@@ -68,6 +72,9 @@ func (s *slot) free() int {
 	}
 	return s.limit - s.inflight
 }
+
+// yields reports whether the slot's worker serves only until the pool is full without it.
+func (s *slot) yields() bool { return s.state == Ready && !s.staff }
 
 // move is the only place where a slot's state changes. p.mu is held.
 func (p *Pool) move(s *slot, to State) {
@@ -87,13 +94,20 @@ func (p *Pool) move(s *slot, to State) {
 	s.state = to
 }
 
-// addSlot makes a vacant slot. p.mu is held.
-func (p *Pool) addSlot() *slot {
-	s := &slot{number: len(p.slots), pause: newPause()}
-	s.over = func() { p.giveBack(s) }
-	p.slots = append(p.slots, s)
-	p.count[Vacant]++
-	return s
+// enlist makes s count as one of the workers that are kept. p.mu is held.
+func (p *Pool) enlist(s *slot) {
+	if !s.staff {
+		s.staff = true
+		p.staff++
+	}
+}
+
+// dismiss makes s count no more: another slot is staffed in its place, or none. p.mu is held.
+func (p *Pool) dismiss(s *slot) {
+	if s.staff {
+		s.staff = false
+		p.staff--
+	}
 }
 
 // vacantSlot returns a slot that nobody cares for, the lowest number first. p.mu is held.
@@ -103,5 +117,9 @@ func (p *Pool) vacantSlot() *slot {
 			return s
 		}
 	}
-	return p.addSlot()
+	s := &slot{number: len(p.slots), pause: newPause()}
+	s.over = func() { p.giveBack(s) }
+	p.slots = append(p.slots, s)
+	p.count[Vacant]++
+	return s
 }

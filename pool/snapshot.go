@@ -39,16 +39,29 @@ type Snapshot struct {
 
 // Snapshot returns what the pool is now. Anybody may call it at any time; it waits for nothing but the lock.
 func (p *Pool) Snapshot() Snapshot {
+	snap, workers := p.copy()
+	for i, worker := range workers {
+		if worker != nil {
+			snap.Slots[i].Vitals = worker.Vitals() // not under the lock: it is the worker's code
+		}
+	}
+	return snap
+}
+
+// copy returns the snapshot but for the workers' vitals, and the workers by slot.
+func (p *Pool) copy() (Snapshot, []Worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	snap := Snapshot{Capacity: p.capacity, Queue: p.line.len, Target: p.target, Counts: p.counts}
 	snap.Counts.Exits = maps.Clone(p.counts.Exits)
+	snap.Counts.Retries = p.retries.Load()
 	snap.Slots = make([]SlotInfo, len(p.slots))
+	workers := make([]Worker, len(p.slots))
 	for i, s := range p.slots {
 		snap.Inflight += s.inflight
-		snap.Slots[i] = s.info()
+		snap.Slots[i], workers[i] = s.info(), s.worker
 	}
-	return snap
+	return snap, workers
 }
 
 // info describes the slot. Pool.mu is held.
@@ -58,16 +71,16 @@ func (s *slot) info() SlotInfo {
 	if s.worker != nil {
 		info.Limit, info.Served, info.Why = s.limit, s.served, s.why
 		info.Age = time.Since(s.ready)
-		info.Vitals = s.worker.Vitals()
 	}
 	return info
 }
 
-// Ready reports whether at least one worker takes requests, however busy it is.
+// Ready reports whether requests should be sent here: at least one worker takes them, however busy it is, and the pool
+// does not drain.
 func (p *Pool) Ready() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.count[Ready] > 0
+	return p.count[Ready] > 0 && !p.draining
 }
 
 // Ping asks the worker with this serial number for a sign of life; its Vitals tell whether there was one.

@@ -1,0 +1,95 @@
+package pool
+
+import (
+	"context"
+	"time"
+
+	"fwatchdog/internal/life"
+)
+
+// attend waits for the end of the worker in s, and sees it off when it is to leave.
+func (p *Pool) attend(s *slot, worker Worker) {
+	for gone := false; !gone; {
+		select {
+		case <-worker.Done():
+			p.asked(s, life.Crash) // unless it was to leave anyway
+			gone = true
+		case why := <-worker.Asks():
+			p.asked(s, why)
+		case <-s.leave:
+			p.seeOff(s, worker)
+			gone = true
+		}
+	}
+	<-s.idle // a dead worker gives its places back by itself
+}
+
+// asked does what a worker wishes, or what its end demands.
+func (p *Pool) asked(s *slot, why life.Reason) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.retire(s, why)
+}
+
+// drain takes the worker of a ready slot out of service, for which there is no way back. p.mu is held.
+func (p *Pool) drain(s *slot, why life.Reason) {
+	p.move(s, Draining)
+	s.why = why
+	if hopeless(why) {
+		s.kill()
+	}
+	close(s.leave)
+	if s.inflight == 0 {
+		close(s.idle)
+	}
+	if p.retiring == s {
+		p.retiring = nil
+		p.grant()
+	}
+	p.refuseIfUnstaffed()
+}
+
+// hopeless reports whether a worker that leaves for this reason is not waited for. One that a request has poisoned may
+// still answer others.
+func hopeless(why life.Reason) bool { return !why.Planned() && why != life.Timeout }
+
+// seeOff lets the worker finish what it has in flight, where it still can, and go.
+func (p *Pool) seeOff(s *slot, worker Worker) {
+	if p.reasonOf(s).Planned() {
+		p.finish(s, worker)
+	}
+	ctx, cancel := context.WithTimeout(s.patience, p.cfg.StopTimeout)
+	defer cancel()
+	worker.Leave(ctx, p.reasonOf(s))
+}
+
+// reasonOf is why the worker in s leaves; a graver reason may still come.
+func (p *Pool) reasonOf(s *slot) life.Reason {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.why
+}
+
+// finish waits until nothing is in flight on s, which is also so when the worker dies, until the worker is beyond hope,
+// or has had the time for it.
+func (p *Pool) finish(s *slot, worker Worker) {
+	var late <-chan time.Time
+	if p.cfg.DrainTimeout > 0 {
+		timer := time.NewTimer(p.cfg.DrainTimeout)
+		defer timer.Stop()
+		late = timer.C
+	}
+	for {
+		select {
+		case why := <-worker.Asks():
+			p.asked(s, why)
+			if why.Planned() {
+				continue
+			}
+		case <-s.idle:
+		case <-s.patience.Done():
+		case <-late:
+		}
+		return
+	}
+}
