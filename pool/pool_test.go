@@ -1,0 +1,39 @@
+package pool
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfigReportsEveryFieldThatIsOutOfRange(t *testing.T) {
+	good := Config{Size: 1, QueueTimeout: 1, StopTimeout: 1}
+	for _, test := range []struct {
+		name   string
+		change func(*Config)
+		says   []string
+	}{
+		{"good", func(*Config) {}, nil},
+		{"nothing set", func(c *Config) { *c = Config{} }, []string{"pool_size", "queue_timeout", "stop_timeout"}},
+		{"concurrency", func(c *Config) { c.Concurrency = -1 }, []string{"worker_concurrency"}},
+		{"queue size", func(c *Config) { c.QueueSize = -2 }, []string{"queue_size"}},
+		{"drain timeout", func(c *Config) { c.DrainTimeout = -time.Second }, []string{"drain timeout"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			cfg := good
+			test.change(&cfg)
+			err := cfg.Validate()
+			if (err != nil) != (test.says != nil) {
+				t.Fatalf("got %v", err)
+			}
+			for _, name := range test.says {
+				if !strings.Contains(err.Error(), name) {
+					t.Errorf("%q does not name %s", err, name)
+				}
+			}
+			if err != nil && strings.Count(err.Error(), "\n") != len(test.says)-1 {
+				t.Errorf("%q names more than %v", err, test.says)
+			}
+		})
+	}
+}

@@ -1,0 +1,352 @@
+package pool
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fwatchdog/internal/life"
+)
+
+// clientOf returns the context of a client, and what ends it.
+func clientOf(r *rig) (context.Context, context.CancelFunc) { return context.WithCancel(r.t.Context()) }
+
+func TestRequestsAreServedInTheOrderOfTheirComing(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 10}, func(r *rig) {
+		first := r.send("hold")
+		var calls []*call
+		for range 5 {
+			calls = append(calls, r.send("1s"))
+		}
+		r.worker(0).release()
+		<-first.done
+
+		for i, c := range calls {
+			<-c.done
+			if want := time.Duration(i+1) * time.Second; c.took != want {
+				t.Errorf("request %d took %v, want %v", i, c.took, want)
+			}
+			if want := time.Duration(i) * time.Second; c.Waited != want {
+				t.Errorf("request %d waited %v, want %v", i, c.Waited, want)
+			}
+		}
+	})
+}
+
+func TestQueueSizeCountsTheWaitingOnly(t *testing.T) {
+	bubble(t, Config{Size: 2, QueueSize: 3}, func(r *rig) {
+		for range 2 + 3 {
+			if c := r.send("hold"); c.over() {
+				t.Fatalf("refused with %v", c.err)
+			}
+		}
+
+		r.send("").wantErr(t, ErrQueueFull)
+
+		snap := r.Snapshot()
+		if snap.Queue != 3 || snap.Inflight != 2 || snap.Counts.QueueFull != 1 {
+			t.Errorf("%d wait, %d in flight, %d refused", snap.Queue, snap.Inflight, snap.Counts.QueueFull)
+		}
+		r.releaseAll()
+	})
+}
+
+func TestArrivalsAtOnceNeverOvershootTheQueue(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 7}, func(r *rig) {
+		var calls []*call
+		var all sync.WaitGroup
+		for range 100 {
+			c := newCall("hold")
+			calls = append(calls, c)
+			all.Go(func() { c.err = r.Do(r.t.Context(), &c.Exchange) })
+		}
+		r.settle()
+		if got := r.Snapshot().Queue; got != 7 {
+			t.Errorf("%d wait, want 7", got)
+		}
+		r.releaseAll()
+		all.Wait()
+
+		refused := 0
+		for _, c := range calls {
+			if c.err != nil {
+				refused++
+			}
+		}
+		if refused != 100-1-7 {
+			t.Errorf("%d were refused, want %d", refused, 100-1-7)
+		}
+	})
+}
+
+func TestQueueSizeZeroMeansThatNobodyWaits(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 0}, func(r *rig) {
+		r.send("hold")
+		r.send("").wantErr(t, ErrQueueFull)
+		r.releaseAll()
+	})
+}
+
+func TestQueueSizeFollowsTheCapacity(t *testing.T) {
+	may := func(p *Pool) int {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.queueSize()
+	}
+	for _, test := range []struct{ wished, before, says, after int }{
+		{wished: 0, before: 2 * 1 * 10, says: 8, after: 2 * 8 * 10},
+		{wished: 3, before: 2 * 3 * 10, says: 8, after: 2 * 3 * 10},
+		{wished: 3, before: 2 * 3 * 10, says: 1, after: 2 * 1 * 10},
+	} {
+		cfg := Config{Size: 2, Concurrency: test.wished, QueueSize: -1}
+		if got := may(New(cfg, nil)); got != test.before {
+			t.Errorf("%+v: before the first worker has told, %d may wait", test, got)
+		}
+		if got := may(startIdle(t, cfg, test.says)); got != test.after {
+			t.Errorf("%+v: after it has told, %d may wait", test, got)
+		}
+	}
+}
+
+func TestLineDoesNotGetShorterWhenWorkersDie(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: -1}, func(r *rig) {
+		r.boots(bootIn(5 * time.Second))
+		r.send("hold")
+		r.worker(0).die(life.Crash, false)
+		r.settle()
+		for range 10 {
+			if c := r.send(""); c.over() {
+				t.Fatalf("refused with %v", c.err)
+			}
+		}
+		r.send("").wantErr(t, ErrQueueFull)
+		r.pass(6 * time.Second)
+	})
+}
+
+func TestRequestGivesUpAfterQueueTimeout(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1, QueueTimeout: 30 * time.Second}, func(r *rig) {
+		r.send("hold")
+		c := r.ask("")
+
+		c.wantErr(t, ErrQueueTimeout)
+		if c.took != 30*time.Second || c.Waited != c.took {
+			t.Errorf("took %v and waited %v, want exactly the queue timeout", c.took, c.Waited)
+		}
+		if got := r.Snapshot().Counts.QueueTimeout; got != 1 {
+			t.Errorf("counted %d, want 1", got)
+		}
+		r.releaseAll()
+	})
+}
+
+func TestPlaceInLineIsFreeAtOnceWhenARequestLeavesIt(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		ctx  func(*rig) (context.Context, context.CancelFunc)
+		goes func(context.CancelFunc)
+		want error
+	}{
+		{"its client goes", clientOf, func(leave context.CancelFunc) { leave() }, context.Canceled},
+		{"its deadline passes", func(r *rig) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(r.t.Context(), time.Second)
+		}, func(context.CancelFunc) { <-time.After(time.Second) }, context.DeadlineExceeded},
+		{"the queue timeout ends", clientOf, func(context.CancelFunc) { <-time.After(10 * time.Second) }, ErrQueueTimeout},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, Config{Size: 1, QueueSize: 3}, func(r *rig) {
+				busy := r.send("hold")
+				ctx, leave := test.ctx(r)
+				defer leave()
+				before, leaves := newCall(""), newCall("")
+				r.sendCall(r.t.Context(), before)
+				r.sendCall(ctx, leaves)
+
+				test.goes(leave)
+				r.settle()
+
+				leaves.wantErr(t, test.want)
+				if r.worker(0).saw() != 1 {
+					t.Error("a worker got a request that nobody waits for")
+				}
+				r.worker(0).release()
+				<-busy.done
+				<-before.done
+				r.settle()
+				if got := r.Snapshot().Queue; got != 0 {
+					t.Errorf("%d still wait", got)
+				}
+			})
+		})
+	}
+}
+
+func TestRequestMayLeaveTheLineAtAnyPoint(t *testing.T) {
+	for leaver := range 3 {
+		bubble(t, Config{Size: 1, QueueSize: 3}, func(r *rig) {
+			busy := r.send("hold")
+			ctx, leave := clientOf(r)
+			var calls []*call
+			for i := range 3 {
+				c := newCall("")
+				calls = append(calls, c)
+				if i == leaver {
+					r.sendCall(ctx, c)
+				} else {
+					r.sendCall(r.t.Context(), c)
+				}
+			}
+			leave()
+			r.settle()
+			r.worker(0).release()
+			<-busy.done
+			for i, c := range calls {
+				<-c.done
+				if (c.err != nil) != (i == leaver) {
+					t.Errorf("request %d of the line: %v", i, c.err)
+				}
+			}
+		})
+	}
+}
+
+// The place may be lent at the very moment when the client goes or the time is up. Then the request has it.
+func TestPlaceThatIsLentWhileItsRequestLeavesIsNotLost(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1, QueueTimeout: time.Second}, func(r *rig) {
+		for range 200 {
+			busy := r.send("1s")
+			ctx, leave := context.WithTimeout(r.t.Context(), time.Second)
+			c := newCall("")
+			r.sendCall(ctx, c)
+			<-busy.done
+			<-c.done
+			leave()
+			r.settle()
+			if got := r.Snapshot(); got.Inflight != 0 || got.Queue != 0 {
+				t.Fatalf("%d in flight, %d wait", got.Inflight, got.Queue)
+			}
+		}
+	})
+}
+
+func TestWaiterThatWasToldKeepsItsPlace(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		busy := r.send("hold")
+		x := newCall("")
+		_, w, err := r.takeOrJoin(&x.Exchange)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.worker(0).release()
+		<-busy.done
+
+		r.leaveLine(w, ErrQueueTimeout)
+
+		if w.slot == nil || w.err != nil {
+			t.Errorf("got slot %v, error %v", w.slot, w.err)
+		}
+		w.slot.over()
+	})
+}
+
+func TestWaiterStopsItsTimer(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		busy := r.send("hold")
+		x := newCall("")
+		_, w, err := r.takeOrJoin(&x.Exchange)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.worker(0).release()
+		<-busy.done
+
+		s, err := r.wait(r.t.Context(), w)
+
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w.timer.Stop() {
+			t.Error("the timer of a request that waits no more still runs")
+		}
+		s.over()
+	})
+}
+
+func TestRequestsWaitForTheFirstWorker(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 2}, func(r *rig) {
+		r.boots(bootIn(3 * time.Second))
+		r.worker(0).die(life.MaxAge, false)
+		r.settle()
+		if r.Ready() {
+			t.Error("the pool is ready without a worker")
+		}
+
+		first, second := r.send(""), r.send("")
+		r.send("").wantErr(t, ErrQueueFull)
+		<-first.done
+		<-second.done
+
+		if first.err != nil || first.took != 3*time.Second {
+			t.Errorf("took %v, error %v", first.took, first.err)
+		}
+	})
+}
+
+func TestRequestThatComesBeforeRunWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, Config{Size: 1, QueueSize: 1})
+		c := r.send("")
+		if c.over() {
+			t.Fatalf("refused with %v", c.err)
+		}
+		r.run()
+		<-c.done
+		if c.err != nil {
+			t.Error(c.err)
+		}
+		r.stop()
+		<-r.ended
+	})
+}
+
+func TestWaitingLeavesNoGarbage(t *testing.T) {
+	p := startIdle(t, Config{Size: 1, QueueSize: 1}, 1)
+	free := make(chan *slot)
+	go func() {
+		for s := range free {
+			for p.waiting() == 0 { // the request has yet to join the line
+				runtime.Gosched()
+			}
+			s.over()
+		}
+	}()
+	defer close(free)
+	x := newCall("")
+	s := mustLend(t, p, x)
+	allocs := testing.AllocsPerRun(200, func() {
+		free <- s
+		s = mustLend(t, p, x)
+	})
+	if allocs > 1 { // a waiter is three: itself, its channel, its timer; the race detector forgets some on purpose
+		t.Errorf("%v allocations for each request that waits", allocs)
+	}
+	s.over()
+}
+
+func mustLend(t *testing.T, p *Pool, c *call) *slot {
+	t.Helper()
+	s, err := p.lend(context.Background(), &c.Exchange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (p *Pool) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.line.len
+}

@@ -1,0 +1,252 @@
+package pool
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/life"
+)
+
+// dieUnseen ends the worker in slot n before it has read what it was sent.
+func (r *rig) dieUnseen(n int) { r.worker(n).die(life.Crash, true) }
+
+func TestRequestThatNoWorkerSawIsGivenToAnother(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		c := r.send("hold")
+		first := c.Worker
+		r.dieUnseen(first.Slot)
+		r.settle()
+
+		if c.over() || c.Worker.Slot == first.Slot {
+			t.Fatalf("over: %v with %v; slot %d has it", c.over(), c.err, c.Worker.Slot)
+		}
+		r.releaseAll()
+		<-c.done
+		if got := r.Snapshot().Counts.Retries; c.err != nil || got != 1 {
+			t.Errorf("error %v, %d retries", c.err, got)
+		}
+	})
+}
+
+func TestRequestThatNoWorkerSawWaitsForAnyWorker(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.pass(settled)
+		r.boots(bootIn(3 * time.Second))
+		c := r.send("1s")
+		r.dieUnseen(0)
+		<-c.done
+		if c.err != nil || c.took != 4*time.Second || c.Waited != 3*time.Second {
+			t.Errorf("took %v of which it waited %v, error %v", c.took, c.Waited, c.err)
+		}
+	})
+}
+
+func TestWaitsOfBothTriesAddUp(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.pass(settled)
+		r.send("2s")
+		c := r.send("hold")
+		r.pass(2 * time.Second)
+		r.boots(bootIn(3 * time.Second))
+		r.dieUnseen(0)
+		r.pass(3 * time.Second)
+		r.releaseAll()
+		<-c.done
+		if c.Waited != 5*time.Second {
+			t.Errorf("waited %v, want 5 s in all", c.Waited)
+		}
+	})
+}
+
+func TestRequestIsNotGivenToAThirdWorker(t *testing.T) {
+	bubble(t, Config{Size: 3}, func(r *rig) {
+		c := r.send("hold")
+		r.dieUnseen(c.Worker.Slot)
+		r.settle()
+		r.dieUnseen(c.Worker.Slot)
+		<-c.done
+		var lost *exchange.LostError
+		if !errors.As(c.err, &lost) {
+			t.Errorf("got %v, want that the worker was lost", c.err)
+		}
+		if got := r.Snapshot().Counts.Retries; got != 1 {
+			t.Errorf("%d retries, want 1", got)
+		}
+	})
+}
+
+func TestRequestThatAWorkerSawIsNotGivenToAnother(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		c := r.ask("crash")
+		var lost *exchange.LostError
+		if !errors.As(c.err, &lost) || r.Snapshot().Counts.Retries != 0 {
+			t.Errorf("got %v after %d retries", c.err, r.Snapshot().Counts.Retries)
+		}
+	})
+}
+
+func TestStreamedUploadIsNotGivenToAnother(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		c := newCall("hold")
+		c.Request.Stream = upload{strings.NewReader("half of it may be gone")}
+		r.sendCall(r.t.Context(), c)
+		r.dieUnseen(c.Worker.Slot)
+		<-c.done
+		var lost *exchange.LostError
+		if !errors.As(c.err, &lost) || r.Snapshot().Counts.Retries != 0 {
+			t.Errorf("got %v after %d retries", c.err, r.Snapshot().Counts.Retries)
+		}
+	})
+}
+
+type upload struct{ *strings.Reader }
+
+func (upload) Close() error { return nil }
+
+func TestRefusedRequestIsGivenToAnotherThatIsFree(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		c := newCall("hold")
+		refused := r.refuseOnce(c)
+		if refused.Slot == c.Worker.Slot || c.over() {
+			t.Fatalf("slot %d refused it, %d has it; over: %v", refused.Slot, c.Worker.Slot, c.over())
+		}
+		r.releaseAll()
+		<-c.done
+		if got := r.Snapshot().Counts.Retries; c.err != nil || got != 1 {
+			t.Errorf("error %v, %d retries", c.err, got)
+		}
+		if r.started() != 2 {
+			t.Error("a worker that refuses a request was replaced")
+		}
+	})
+}
+
+// refuseOnce makes a request that its first worker refuses.
+func (r *rig) refuseOnce(c *call) life.ID {
+	r.t.Helper()
+	r.sendCall(r.t.Context(), c)
+	first := c.Worker
+	f := r.worker(first.Slot)
+	f.mu.Lock()
+	s := f.streams[0]
+	f.mu.Unlock()
+	s.finish(&exchange.RefusedError{Refusal: exchange.NotStarted})
+	r.settle()
+	return first
+}
+
+func TestRefusedRequestDoesNotWait(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cfg  Config
+	}{
+		{"there is no other worker", Config{Size: 1, QueueSize: 5}},
+		{"the other one is busy", Config{Size: 2, QueueSize: 5}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bubble(t, test.cfg, func(r *rig) {
+				for range test.cfg.Size - 1 {
+					r.send("hold")
+				}
+				c := r.ask("refuse")
+				var refused *exchange.RefusedError
+				if !errors.As(c.err, &refused) || c.took != 0 {
+					t.Errorf("got %v after %v", c.err, c.took)
+				}
+				r.releaseAll()
+			})
+		})
+	}
+}
+
+func TestRequestIsRefusedAtMostTwice(t *testing.T) {
+	bubble(t, Config{Size: 3}, func(r *rig) {
+		c := r.ask("refuse")
+		var refused *exchange.RefusedError
+		if !errors.As(c.err, &refused) || r.Snapshot().Counts.Retries != 1 {
+			t.Errorf("got %v after %d retries", c.err, r.Snapshot().Counts.Retries)
+		}
+	})
+}
+
+func TestRaisedErrorIsAnAnswer(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		c := r.ask("raise")
+		var refused *exchange.RefusedError
+		if !errors.As(c.err, &refused) || refused.Refusal != exchange.Raised || r.Snapshot().Counts.Retries != 0 {
+			t.Errorf("got %v after %d retries", c.err, r.Snapshot().Counts.Retries)
+		}
+		if r.worker(c.Worker.Slot).saw() != 1 {
+			t.Error("the worker was replaced")
+		}
+	})
+}
+
+func TestNothingIsRetriedForAClientThatHasGone(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		ctx, leave := clientOf(r)
+		x := newCall("")
+		s := mustLend(t, r.Pool, x)
+		leave()
+		s.over()
+		failed := &exchange.LostError{Unseen: true}
+		if err := r.retry(ctx, &x.Exchange, s, failed); !errors.Is(err, failed) {
+			t.Errorf("got %v", err)
+		}
+		r.settle()
+		if r.Snapshot().Counts.Retries != 0 {
+			t.Error("it was retried")
+		}
+		r.pass(time.Second)
+	})
+}
+
+func TestRetryThatFindsTheQueueFullIsRefused(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.boots(bootIn(time.Second))
+		lost, waits := r.send("hold"), r.send("")
+		r.dieUnseen(0)
+		r.settle()
+		if waits.over() { // it was lent the dead worker, and came back to the line too late
+			lost, waits = waits, lost
+		}
+		lost.wantErr(t, ErrQueueFull)
+		r.pass(5 * time.Second)
+		r.releaseAll()
+		<-waits.done
+		if waits.err != nil {
+			t.Errorf("the other request: %v", waits.err)
+		}
+	})
+}
+
+// The pool learns from a request that a worker has gone before it learns it from the worker.
+func TestWorkerThatLostARequestGetsNoOther(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		x := newCall("")
+		s := mustLend(t, r.Pool, x)
+		r.distrust(s, x.Worker.Serial)
+		if c := r.ask(""); c.Worker.Slot == s.number {
+			t.Error("a worker that has gone got a request")
+		}
+		s.over()
+		r.pass(time.Second)
+		r.checkFull()
+	})
+}
+
+func TestLossOfAnEarlierWorkerIsNotHeldAgainstItsSuccessor(t *testing.T) {
+	bubble(t, Config{Size: 1}, func(r *rig) {
+		r.pass(settled)
+		r.worker(0).die(life.Crash, false)
+		r.settle()
+		r.distrust(r.slots[0], 1)
+		r.settle()
+		if !r.Ready() || r.started() != 2 {
+			t.Errorf("ready: %v after %d starts", r.Ready(), r.started())
+		}
+	})
+}
