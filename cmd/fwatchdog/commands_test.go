@@ -21,10 +21,10 @@ func TestProgramThatIsNoWorkerIsExplained(t *testing.T) {
 		command string
 		wants   []string
 	}{
-		"an echo":             {"cat", []string{"our own HELLO back", "plain stdin/stdout program", "fb f7"}},
+		"an echo":             {"cat", []string{"sent back what was sent to it", "plain stdin/stdout program", "fb f7"}},
 		"one that ends":       {"true", []string{"ended before it was READY, with exit code 0"}},
 		"one that fails":      {"ls /nowhere-at-all", []string{"exit code 2", "nowhere-at-all"}},
-		"one that waits":      {"sleep 1000", []string{"did not say HELLO in time", "hello_timeout"}},
+		"one that waits":      {"sleep 1000", []string{"did not say HELLO within hello_timeout (500ms)", "raise hello_timeout"}},
 		"one that is not":     {"no-such-program", []string{"no-such-program", "program not found"}},
 		"one that writes":     {"sh -c 'echo Hello from my function; sleep 100'", []string{"Hello from my f", "worker_output=fd3"}},
 		"one without measure": {"yes", []string{"64 KiB"}},

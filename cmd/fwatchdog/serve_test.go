@@ -24,9 +24,12 @@ func TestDemoEchoes(t *testing.T) {
 
 func TestFunctionSeesRequestAsSent(t *testing.T) {
 	i := launch(t)
-	raw := "PURGE /echo//a/../%2e%2E?b=%20;c&&d HTTP/1.1\r\nHost: x\r\n\r\n"
-	if got := exchangeRaw(t, i, raw); !strings.Contains(got, "x-method: PURGE\r\n") {
-		t.Errorf("the method did not arrive:\n%s", got)
+	raw := "PURGE /echo?b=%20;c&&//a/../%2e%2E HTTP/1.1\r\nHost: x\r\n\r\n"
+	got := exchangeRaw(t, i, raw)
+	for _, want := range []string{"x-method: PURGE\r\n", "x-target: /echo?b=%20;c&&//a/../%2e%2E\r\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
 	}
 	raw = "GET /headers?q HTTP/1.1\r\nHost: a.b\r\nX-Two: 1\r\nx-two: 2\r\nX-Empty:\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\n" +
 		"Keep-Alive: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Authorization: p\r\nX-Call-Id: my-id\r\n\r\n"
@@ -231,7 +234,7 @@ func TestKilledWorkerCostsOnlyWhatItHad(t *testing.T) {
 }
 
 func TestAnswersOfThePool(t *testing.T) {
-	i := launch(t, "pool_size=1", "worker_concurrency=1", "queue_size=0", "max_body=1MiB", "exec_timeout=300ms", "cancel_grace=10s")
+	i := launch(t, "pool_size=1", "worker_concurrency=4", "max_body=1MiB", "exec_timeout=300ms", "cancel_grace=10s")
 	i.pid(1)
 	t.Run("a handler that raises is 500", func(t *testing.T) { i.get("/throw").is(t, 500, "boom\n") })
 	t.Run("what takes too long is 504", func(t *testing.T) {
@@ -252,15 +255,6 @@ func TestAnswersOfThePool(t *testing.T) {
 				t.Errorf("got %d", r.StatusCode)
 			}
 		}
-	})
-	t.Run("a full queue is 503 with Retry-After", func(t *testing.T) {
-		var busy sync.WaitGroup
-		busy.Go(func() { i.get("/sleep?ms=250") })
-		i.eventually("503", func() bool {
-			r := i.get("/echo")
-			return r.StatusCode == 503 && r.Header.Get("Retry-After") != "" && r.Header.Get("X-OpenFaaS-Internal") != ""
-		})
-		busy.Wait()
 	})
 	t.Run("a worker that ends is 502", func(t *testing.T) {
 		if r := i.get("/exit?code=3"); r.StatusCode != 502 || r.Header.Get("X-Fwatchdog-Reason") != "crash" {
@@ -287,13 +281,25 @@ func TestMaxInflightIs429InTheWordsOfOpenFaaS(t *testing.T) {
 	i.eventually("the place is free again", func() bool { return i.get("/echo").StatusCode == 200 })
 }
 
-func TestWaitingEndsAfterQueueTimeout(t *testing.T) {
-	i := launch(t, "pool_size=1", "worker_concurrency=1", "queue_timeout=100ms")
-	i.pid(1)
-	var busy sync.WaitGroup
-	busy.Go(func() { i.get("/sleep?ms=1000") })
-	i.eventually("503", func() bool { return i.get("/echo").StatusCode == 503 })
-	busy.Wait()
+func TestWaitingIsBoundedInNumberAndTime(t *testing.T) {
+	for _, bound := range []string{"queue_size=0", "queue_timeout=100ms"} {
+		t.Run(bound, func(t *testing.T) {
+			i := launch(t, "pool_size=1", "worker_concurrency=1", bound)
+			i.pid(1)
+			ctx, cancel := context.WithCancel(t.Context())
+			var busy sync.WaitGroup
+			busy.Go(func() { _, _ = i.try(ctx, "GET", "/log?text=busy", nil); _, _ = i.try(ctx, "GET", "/wait", nil) })
+			i.await("function wrote", func(l map[string]any) bool { return l["line"] == "busy" })
+			var r response
+			i.eventually("503", func() bool { r = i.get("/echo"); return r.StatusCode == 503 })
+			if r.Header.Get("Retry-After") == "" || r.Header.Get("X-OpenFaaS-Internal") == "" {
+				t.Errorf("got %v", r.Header)
+			}
+			cancel()
+			busy.Wait()
+			i.eventually("the place is free again", func() bool { return i.get("/echo").StatusCode == 200 })
+		})
+	}
 }
 
 func TestClientThatLeavesIsNoticed(t *testing.T) {
@@ -312,12 +318,23 @@ func TestClientThatLeavesIsNoticed(t *testing.T) {
 }
 
 func TestResponseThatBreaksOffIsNeverWellFormed(t *testing.T) {
-	i := launch(t)
-	r, err := i.try(t.Context(), "GET", "/throw-late", nil)
-	if err == nil && r.err == nil {
-		t.Errorf("got %d %q, as if it were whole", r.StatusCode, r.body)
+	i := launch(t, "pool_size=1", fmt.Sprintf("metrics_port=%d", freePort(t)))
+	for _, version := range []string{"1.0", "1.1"} {
+		conn := dial(t, i)
+		fmt.Fprintf(conn, "GET /stream?n=100000000&piece=65536 HTTP/%s\r\nHost: x\r\n\r\n", version)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatal(resp, err)
+		}
+		worker := i.metric(`fwatchdog_worker_starts_total`)
+		if err := syscall.Kill(i.pid(int(worker)), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); err == nil {
+			t.Errorf("HTTP/%s: got %d bytes, as if they were all", version, n)
+		}
+		i.get("/echo").is(t, 200, "")
 	}
-	i.get("/echo").is(t, 200, "")
 }
 
 func TestPrintCostsALogLine(t *testing.T) {
