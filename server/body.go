@@ -2,9 +2,9 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -43,6 +43,9 @@ func (u *upload) Read(p []byte) (int, error) {
 	if err != nil {
 		u.ended.Store(true)
 	}
+	if err != nil && err != io.EOF {
+		err = bodyError(err)
+	}
 	return n, err
 }
 
@@ -56,14 +59,10 @@ func (u *upload) Close() error {
 
 // bodyError says what is wrong with the client's body when reading it has failed with err.
 func bodyError(err error) error {
-	var timeout net.Error
-	switch {
-	case err == nil || errors.Is(err, errTooLarge):
-		return err
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return errTooSlow
 	}
-	return errors.Join(exchange.ErrBody, err)
+	return fmt.Errorf("%w: %w", exchange.ErrBody, err)
 }
 
 // responseBody is the streamed body of a call's response. Fasthttp writes it after the handler has returned and closes

@@ -89,15 +89,16 @@ func newCalls(maxInflight int) (*calls, error) {
 // keepCalls is how many calls are kept for later requests.
 const keepCalls = 1024
 
-// begin returns a call for a request on conn, or nil when there are too many in flight.
-func (t *calls) begin(conn net.Conn) *call {
+// begin returns a call of s for a request on conn, or nil when there are too many in flight.
+func (t *calls) begin(s *Server, conn net.Conn) *call {
+	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.max > 0 && t.n >= t.max {
 		return nil
 	}
 	c := t.new()
-	c.conn = conn
+	c.server, c.start, c.conn = s, now, conn
 	c.prev, c.next = t.tail, nil
 	if t.tail != nil {
 		t.tail.next = c

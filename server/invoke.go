@@ -32,12 +32,11 @@ func (s *Server) invoke(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.SetConnectionClose()
 	}
 	s.watch.Begin()
-	c := s.calls.begin(ctx.Conn())
+	c := s.calls.begin(s, ctx.Conn())
 	if c == nil {
 		s.refuse(ctx)
 		return
 	}
-	c.server, c.start = s, time.Now()
 	defer s.recover(ctx, c)
 	err := s.readRequest(ctx, c)
 	if err == nil {
@@ -100,7 +99,10 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 	}
 	r.Body = c.small[:length]
 	_, err := io.ReadFull(&c.upload, r.Body)
-	return bodyError(err)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = bodyError(err)
+	}
+	return err
 }
 
 // readHeader takes over the headers, but for those that concern the connection only, and sees to it that the call has
