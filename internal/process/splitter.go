@@ -21,14 +21,16 @@ type Splitter struct {
 func (s *Splitter) Write(text []byte) (int, error) {
 	n := len(text)
 	for {
-		line, after, found := bytes.Cut(text, []byte{'\n'})
-		if len(s.rest) > 0 || !found {
+		line, after, ended := bytes.Cut(text, []byte{'\n'})
+		if len(s.rest) > 0 {
 			s.rest = append(s.rest, line...)
 			line = s.rest
 		}
 		line = s.emitFull(line)
-		if !found {
-			s.rest = append(s.rest[:0], line...)
+		if !ended {
+			if len(line) != len(s.rest) { // else it is the rest, and a long line in small portions is not copied each time
+				s.rest = append(s.rest[:0], line...)
+			}
 			return n, nil
 		}
 		s.Emit(line)
