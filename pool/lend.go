@@ -89,6 +89,7 @@ func (p *Pool) giveBack(s *slot) {
 		panic("pool: a place was given back that nobody had")
 	}
 	s.inflight--
+	p.pace.given++
 	if s.state == Ready {
 		p.free++
 		p.serveLine()

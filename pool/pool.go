@@ -108,6 +108,7 @@ type Pool struct {
 	serial   uint64            // of the worker that was started last
 	gen      int               // the present generation
 	line     line
+	pace     pace  // of places that become free
 	retiring *slot // whose worker yields for a soft reason: one at a time
 	ready    bool  // a worker has been ready, ever
 	draining bool  // no successors any more

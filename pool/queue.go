@@ -64,6 +64,7 @@ func (l *line) remove(w *waiter) {
 
 // join puts x at the end of the line. p.mu is held.
 func (p *Pool) join(x *exchange.Exchange) (*waiter, error) {
+	p.pace.look(time.Now())
 	switch {
 	case p.closed || p.draining && !p.staffed():
 		p.counts.Draining++
