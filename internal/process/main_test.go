@@ -46,14 +46,14 @@ func playParent() {
 	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &own) // a failure shows as 0
 	_ = unix.Prlimit(p.Pid(), unix.RLIMIT_NOFILE, nil, &childs)
 	fmt.Println(p.Pid(), own.Cur, childs.Cur, statusOf(p.Pid(), "SigIgn"))
-	select {}
+	forever()
 }
 
 // playLeaver leaves its group, says so, and holds its stdout for ever.
 func playLeaver() {
 	_, err := unix.Setsid()
 	fmt.Println(os.Getpid(), err)
-	select {}
+	forever()
 }
 
 // playMover moves to the group that it reads.
@@ -61,7 +61,14 @@ func playMover() {
 	var group int
 	_, err := fmt.Scan(&group)
 	fmt.Println(unix.Setpgid(0, group), err)
-	select {}
+	forever()
+}
+
+// forever returns never. (An empty select is a deadlock to the runtime, which ends the program.)
+func forever() {
+	for {
+		_ = unix.Pause() // it ends with every signal that is caught
+	}
 }
 
 // path is an environment in which programs are found.
