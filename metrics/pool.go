@@ -17,6 +17,8 @@ type Source interface {
 	Snapshot() pool.Snapshot
 	// Workers are counts that all workers, dead ones included, add up to.
 	Workers() WorkerCounts
+	// Memory is what each worker takes, in bytes, by serial.
+	Memory() map[uint64]int64
 	// Orphans is how many orphans were reaped.
 	Orphans() uint64
 }
@@ -61,6 +63,7 @@ var (
 	descStray       = desc("fwatchdog_worker_stray_bytes_total", "Bytes of text that workers wrote where frames should be.")
 	descOrphans     = desc("fwatchdog_orphans_reaped_total", "Orphaned processes whose status was taken as PID 1.")
 	descPing        = desc("fwatchdog_worker_ping_seconds", "Time that the last answered PING took, in seconds.", "slot")
+	descMemory      = desc("fwatchdog_worker_memory_bytes", "Memory that the worker's process group takes.", "slot")
 	descBoot        = desc("fwatchdog_worker_boot_seconds", "Time from the start of the process to READY, in seconds.", "slot")
 )
 
@@ -99,14 +102,17 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 		counter(descExits, float64(snap.Counts.Exits[reason]), string(reason))
 	}
 	counter(descOrphans, float64(c.source.Orphans()))
-	c.collectSlots(snap, gauge)
+	c.collectSlots(snap, c.source.Memory(), gauge)
 }
 
-func (c *poolCollector) collectSlots(snap pool.Snapshot, gauge func(*prometheus.Desc, float64, ...string)) {
+func (c *poolCollector) collectSlots(snap pool.Snapshot, memory map[uint64]int64, gauge func(*prometheus.Desc, float64, ...string)) {
 	states := map[pool.State]int{}
 	for _, slot := range snap.Slots {
 		states[slot.State]++
 		label := strconv.Itoa(slot.ID.Slot)
+		if bytes, measured := memory[slot.ID.Serial]; measured {
+			gauge(descMemory, float64(bytes), label)
+		}
 		if slot.Vitals.Boot > 0 {
 			gauge(descBoot, slot.Vitals.Boot.Seconds(), label)
 		}

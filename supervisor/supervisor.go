@@ -1,11 +1,15 @@
-// Package supervisor judges workers by measurement and asks the pool to retire those that fail. It changes no state of
-// its own accord: it may be late, wrong or absent, and no request notices.
+// Package supervisor judges workers by measurement, memory and heartbeat, and asks the pool to retire those that fail. It
+// changes no state of its own accord: it may be late, wrong or absent, and no request notices.
 package supervisor
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,18 +24,35 @@ type Config struct {
 	PingInterval time.Duration
 	// PingMisses is after how many intervals without an answer a worker is taken for dead; at least 1.
 	PingMisses int
+	// MemoryInterval is how often memory is measured; 0 turns it off.
+	MemoryInterval time.Duration
+	// MemorySoft and MemoryHard are limits for one worker in bytes, or Auto, or Off.
+	MemorySoft, MemoryHard int64
+	// MemoryMetric is one of Metrics.
+	MemoryMetric string
+	// MinAge is how long a worker lives at least, but for the hard limit.
+	MinAge time.Duration
+	// Workers is how many workers there may be; it divides the container's memory.
+	Workers int
 }
 
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
 	var errs []error
-	bad := func(is bool, name string, value any, must string) {
+	bad := func(is bool, format string, args ...any) {
 		if is {
-			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
+			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	bad(c.PingInterval < 0, "ping_interval", c.PingInterval, "0, which turns the heartbeat off, or more")
-	bad(c.PingMisses < 1, "ping_misses", c.PingMisses, "at least 1")
+	bad(c.PingInterval < 0, "ping_interval is %v: it must be 0 (off) or more", c.PingInterval)
+	bad(c.PingMisses < 1, "ping_misses is %d: it must be at least 1", c.PingMisses)
+	bad(c.MemoryInterval < 0, "memory_interval is %v: it must be 0 (off) or more", c.MemoryInterval)
+	bad(c.MemorySoft < Auto, "worker_memory_soft is %d: it must be a size, auto or off", c.MemorySoft)
+	bad(c.MemoryHard < Auto, "worker_memory_hard is %d: it must be a size, auto or off", c.MemoryHard)
+	bad(c.MemorySoft > 0 && c.MemoryHard > 0 && c.MemorySoft > c.MemoryHard,
+		"worker_memory_soft is %d: it must be at most worker_memory_hard, which is %d", c.MemorySoft, c.MemoryHard)
+	bad(!slices.Contains(Metrics, c.MemoryMetric), "memory_metric is %q: it must be one of %s", c.MemoryMetric, strings.Join(Metrics, ", "))
+	bad(c.MinAge < 0, "worker_min_age is %v: it must be 0 or more", c.MinAge)
 	return errors.Join(errs...)
 }
 
@@ -47,38 +68,82 @@ type Supervisor struct {
 	cfg    Config
 	pool   Pool
 	log    *zap.Logger
+	cgroup cgroup
+	limits Limits
 	hearts map[uint64]heart // by serial
+
+	mu   sync.Mutex // guards took
+	took map[uint64]int64
 }
 
-// New returns a supervisor of the pool.
-func New(cfg Config, pool Pool, log *zap.Logger) *Supervisor {
-	return &Supervisor{cfg: cfg, pool: pool, log: log, hearts: map[uint64]heart{}}
+// New returns a supervisor of the pool. It looks up the container's memory and says which limits follow from it.
+func New(cfg Config, pool Pool, log *zap.Logger) (*Supervisor, error) {
+	s := &Supervisor{cfg: cfg, pool: pool, log: log, hearts: map[uint64]heart{}, cgroup: findCgroup(filesystem())}
+	machine, err := physical()
+	if err != nil {
+		return nil, err
+	}
+	s.limits = cfg.resolve(s.cgroup.budget(filesystem(), machine), memory(int32(os.Getpid()), false))
+	return s, nil
+}
+
+// Limits are those in force.
+func (s *Supervisor) Limits() Limits { return s.limits }
+
+// Memory returns what each worker took when it was measured last, in bytes, by serial.
+func (s *Supervisor) Memory() map[uint64]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.took
 }
 
 // Run watches until ctx ends.
 func (s *Supervisor) Run(ctx context.Context) {
-	if s.cfg.PingInterval == 0 {
-		return
-	}
-	tick := time.NewTicker(s.cfg.PingInterval)
-	defer tick.Stop()
+	s.sayLimits()
+	pings, stopPings := ticker(s.cfg.PingInterval)
+	defer stopPings()
+	measures, stopMeasures := ticker(s.cfg.MemoryInterval)
+	defer stopMeasures()
 	last := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-pings:
+			s.listen(time.Since(last))
+			last = now
+		case <-measures:
+			s.measure()
 		}
-		now := time.Now()
-		s.round(now.Sub(last))
-		last = now
 	}
 }
 
-// round looks at every worker once and waits for none. since is the time since the last round: when it is far too long
-// the machine stood still, and nobody is to blame for a missing answer.
-func (s *Supervisor) round(since time.Duration) {
-	late := since > 3*s.cfg.PingInterval // two intervals late
+// ticker ticks every interval, or never when that is 0.
+func ticker(interval time.Duration) (<-chan time.Time, func()) {
+	if interval == 0 {
+		return nil, func() {}
+	}
+	t := time.NewTicker(interval)
+	return t.C, t.Stop
+}
+
+func (s *Supervisor) sayLimits() {
+	l := s.limits
+	if s.cfg.MemoryInterval == 0 || l.Soft == Off && l.Hard == Off {
+		return
+	}
+	fields := []zap.Field{zap.Int64("soft_bytes", l.Soft), zap.Int64("hard_bytes", l.Hard), zap.Int64("budget_bytes", l.Budget),
+		zap.Int64("share_bytes", l.Share), zap.Int("workers", s.cfg.Workers)}
+	if l.Share < small {
+		s.log.Warn("memory limits are very small", fields...)
+		return
+	}
+	s.log.Info("memory limits of a worker", fields...)
+}
+
+// listen looks for every worker's sign of life and asks for the next. since is the time since the last round.
+func (s *Supervisor) listen(since time.Duration) {
+	late := since > 3*s.cfg.PingInterval // two intervals too late
 	if late {
 		s.log.Warn("clock had a gap", zap.Duration("gap", since-s.cfg.PingInterval))
 	}
@@ -98,23 +163,36 @@ func (s *Supervisor) round(since time.Duration) {
 	s.hearts = hearts
 }
 
-// heart is what is remembered of one worker from round to round.
-type heart struct {
-	misses int    // rounds without an answer that was due
-	served uint64 // requests it had got by the last round
-}
-
-// beat judges one worker. A miss is counted per round, not per second. A worker whose handlers may hold up the answer is
-// judged only if it was idle since the last round.
-func (h heart) beat(slot pool.SlotInfo, late bool, most int) (next heart, alive bool) {
-	next = heart{misses: h.misses, served: slot.Served}
-	idle := slot.Inflight == 0 && slot.Served == h.served
-	switch {
-	case slot.Vitals.Pings == slot.Vitals.Pongs:
-		next.misses = 0
-	case late || !idle && !slot.Vitals.PingBusy:
-	default:
-		next.misses++
+// measure looks at the memory of every worker, all in one pass, and waits for none.
+func (s *Supervisor) measure() {
+	slots := s.pool.Snapshot().Slots
+	groups := map[int]bool{}
+	for _, slot := range slots {
+		if slot.Vitals.Pid > 0 { // of a worker that is not reaped: the pid is its own
+			groups[slot.Vitals.Pid] = true
+		}
 	}
-	return next, next.misses < most
+	byGroup, err := groupMemory(groups, s.cfg.MemoryMetric == "pss")
+	if err != nil {
+		s.log.Warn("memory could not be measured", zap.Error(err))
+		return
+	}
+	took := make(map[uint64]int64, len(slots))
+	var readings []reading
+	for _, slot := range slots {
+		bytes, there := byGroup[slot.Vitals.Pid]
+		if !there {
+			continue
+		}
+		took[slot.ID.Serial] = bytes
+		if slot.State == pool.Ready {
+			readings = append(readings, reading{slot.ID.Serial, slot.Inflight, slot.Age, bytes})
+		}
+	}
+	s.mu.Lock()
+	s.took = took
+	s.mu.Unlock()
+	for _, v := range s.limits.judge(readings, s.cgroup.used(filesystem()), s.cfg.MinAge) {
+		s.pool.Retire(v.serial, v.why)
+	}
 }

@@ -47,8 +47,10 @@ func build(settings *configs.Settings, argv []string, log *zap.Logger) (*app, er
 		return w, nil
 	})
 	a.metrics = metrics.New(a)
-	a.supervisor = supervisor.New(settings.Supervisor(), a.pool, log)
 	var err error
+	if a.supervisor, err = supervisor.New(settings.Supervisor(), a.pool, log); err != nil {
+		return nil, err
+	}
 	a.server, err = server.New(settings.Server(), a.pool, a.metrics, log)
 	return a, err
 }
@@ -74,10 +76,13 @@ func workerConfig(settings *configs.Settings, argv []string, counts *worker.Coun
 	return cfg
 }
 
-// Snapshot, Workers and Orphans make the app a metrics.Source.
+// Snapshot, Workers, Memory and Orphans make the app a metrics.Source.
 
 // Snapshot is the pool's state now.
 func (a *app) Snapshot() pool.Snapshot { return a.pool.Snapshot() }
+
+// Memory is what each worker takes, in bytes, by serial.
+func (a *app) Memory() map[uint64]int64 { return a.supervisor.Memory() }
 
 // Orphans is how many orphans were reaped.
 func (a *app) Orphans() uint64 { return a.processes.reaper.Reaped() }

@@ -1,0 +1,81 @@
+package supervisor
+
+import (
+	"time"
+
+	"fwatchdog/internal/life"
+)
+
+// Auto is a limit that is derived from the container's memory, and Off is none.
+const (
+	Auto int64 = -1
+	Off  int64 = 0
+)
+
+// Limits are the memory that one worker may take, in bytes, its whole process group counted; 0 is no limit.
+type Limits struct {
+	// Soft is what a worker is replaced over, successor first; Hard what it is killed over.
+	Soft, Hard int64
+	// Budget is the container's memory, and Share a worker's part of it, when it was asked for.
+	Budget, Share int64
+}
+
+const (
+	// usable is the part of the container's memory that is given out, in percent.
+	usable = 90
+	// softPart is the part of its share over which a worker is replaced, in percent.
+	softPart = 80
+	// small is a share that hardly any runtime can live in, in bytes.
+	small = 32 << 20
+)
+
+// resolve replaces Auto: a worker's share is what is usable of the budget, less what we take ourselves, divided by the
+// workers there may be and one successor.
+func (c Config) resolve(budget, own int64) Limits {
+	l := Limits{Soft: c.MemorySoft, Hard: c.MemoryHard, Budget: budget}
+	l.Share = max(1, (budget/100*usable-own)/int64(c.Workers+1))
+	if l.Soft == Auto {
+		l.Soft = l.Share / 100 * softPart
+	}
+	if l.Hard == Auto {
+		l.Hard = l.Share
+	}
+	return l
+}
+
+// reading is one worker as it was measured.
+type reading struct {
+	serial   uint64
+	inflight int
+	age      time.Duration
+	memory   int64
+}
+
+// verdict is what the pool is asked for.
+type verdict struct {
+	serial uint64
+	why    life.Reason
+}
+
+// judge names the workers that must go. usage is what the whole container takes; when that is near the budget the largest
+// idle worker goes, one at a time. A worker younger than minAge is only judged by the hard limit: where the limit is
+// below what a worker needs to start, replacing it would never end.
+func (l Limits) judge(workers []reading, usage int64, minAge time.Duration) []verdict {
+	var verdicts []verdict
+	var largest *reading
+	for i, w := range workers {
+		switch {
+		case l.Hard > 0 && w.memory > l.Hard:
+			verdicts = append(verdicts, verdict{w.serial, life.MemoryHard})
+		case w.age < minAge:
+		case l.Soft > 0 && w.memory > l.Soft:
+			verdicts = append(verdicts, verdict{w.serial, life.MemorySoft})
+		case w.inflight == 0 && (largest == nil || w.memory > largest.memory):
+			largest = &workers[i]
+		}
+	}
+	if len(verdicts) == 0 && largest != nil && l.Budget > 0 && usage > l.Budget/100*usable {
+		verdicts = append(verdicts, verdict{largest.serial, life.MemorySoft})
+	}
+	return verdicts
+}
