@@ -7,14 +7,20 @@ import (
 	"fwatchdog/protocol"
 )
 
-// A stream whose RESP came without END is the body of its response: an exchange.Stream.
-var _ exchange.Stream = (*stream)(nil)
+// body is a response that comes piece by piece. It is beside stream so that it can be closed twice: by then the stream
+// may serve another exchange.
+type body struct{ s *stream }
+
+var _ exchange.Stream = (*body)(nil)
 
 // WriteTo writes the body, each piece as soon as it comes.
-func (s *stream) WriteTo(w io.Writer) (int64, error) {
+func (b *body) WriteTo(w io.Writer) (int64, error) {
 	var total int64
+	if b.s == nil {
+		return 0, io.ErrClosedPipe
+	}
 	for {
-		piece, err := s.next()
+		piece, err := b.s.next()
 		if err == io.EOF {
 			return total, nil
 		}
@@ -26,64 +32,81 @@ func (s *stream) WriteTo(w io.Writer) (int64, error) {
 		if err != nil {
 			return total, err
 		}
-		s.grant(len(piece))
+		b.s.grant(len(piece))
 	}
 }
 
-// next waits for the next piece of the body. It is valid until next is called again.
-func (s *stream) next() ([]byte, error) {
-	for {
+// Close says that the rest of the body is not wanted; a function that still writes it is told so.
+func (b *body) Close() error {
+	if s := b.s; s != nil {
+		b.s = nil
 		s.mu.Lock()
-		piece, err, ended := s.body, s.err, s.ended
-		if len(piece) > 0 && err == nil {
-			s.body, s.spare = s.spare[:0], piece
-		}
-		s.mu.Unlock()
-		switch {
-		case err != nil:
-			return nil, err
-		case len(piece) > 0:
-			return piece, nil
-		case ended:
-			return nil, io.EOF
+		s.giveUp(protocol.CancelClientGone, exchange.ErrClientGone)
+		s.leave()
+	}
+	return nil
+}
+
+// next waits for the next piece of the body. It is valid until next is called again. The end of ctx is noticed between
+// two pieces, also when there is always another.
+func (s *stream) next() ([]byte, error) {
+	select {
+	case <-s.ctx.Done():
+		s.abandon()
+	default:
+	}
+	for {
+		piece, err := s.take()
+		if piece != nil || err != nil {
+			return piece, err
 		}
 		s.await()
 	}
 }
 
+// take returns what has come of the body, or why no more will; nil when there is nothing yet.
+func (s *stream) take() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return nil, s.err
+	case len(s.body) > 0:
+		piece := s.body
+		s.body, s.spare = s.spare[:0], piece
+		return piece, nil
+	case s.ended:
+		return nil, io.EOF
+	}
+	return nil, nil
+}
+
 // grant allows the worker to send as much again as the client took, in steps of half a window.
 func (s *stream) grant(taken int) {
+	if !s.f.talk.window {
+		signal(s.f.room)
+		return
+	}
+	step := s.consume(taken)
+	if step == 0 {
+		return
+	}
+	s.f.mu.Lock()
+	s.f.pending = protocol.AppendWindow(s.f.pending, s.id, uint32(step))
+	s.f.unlockAndFlush()
+}
+
+// consume counts what the client took, and returns how much is to be granted now.
+func (s *stream) consume(taken int) (step int) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	inline := min(taken, s.inline)
 	s.inline -= inline
 	s.consumed += taken - inline
-	step := 0
-	if s.consumed >= protocol.DefaultWindow/2 && !s.ended {
-		step, s.consumed = s.consumed, 0
-		s.credit += step
+	if s.consumed < protocol.DefaultWindow/2 || s.ended || s.gone {
+		return 0
 	}
-	id := s.id
-	s.mu.Unlock()
-	if !s.f.talk.window {
-		signal(s.f.room)
-	} else if step > 0 {
-		s.f.mu.Lock()
-		s.f.pending = protocol.AppendWindow(s.f.pending, id, uint32(step))
-		s.f.unlockAndFlush()
-	}
-}
-
-// Close says that the rest of the body is not wanted; a function that still writes it is told so.
-func (s *stream) Close() error {
-	s.giveUp(protocol.CancelClientGone, exchange.ErrClientGone)
-	s.leave()
-	return nil
-}
-
-// signal wakes whoever waits on a channel of capacity 1, now or the next time.
-func signal(c chan<- struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
+	step, s.consumed = s.consumed, 0
+	s.credit += step
+	return step
 }

@@ -23,8 +23,8 @@ type transcript struct {
 	mu    sync.Mutex // guards the fields below
 	first []byte     // the first bytes on the frames' pipe that were no frame
 	stray int        // how many there were
-	tail  []byte     // the last bytes of stderr
-	cause *protocol.Violation
+	tail  []byte     // the last bytes of stderr, and some before them
+	cause error      // why there is no talking with it, when that is its own doing
 }
 
 // addStray records text on the frames' pipe and returns how much there was so far.
@@ -40,22 +40,34 @@ func (t *transcript) addStderr(line []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.tail = append(append(t.tail, line...), '\n')
-	if over := len(t.tail) - tailBytes; over > 0 {
-		t.tail = append(t.tail[:0], t.tail[over:]...)
+	if len(t.tail) > 4*tailBytes { // now and then, not for every line
+		t.tail = append(t.tail[:0], t.stderr()...)
 	}
 }
 
-func (t *transcript) violation(v *protocol.Violation) {
+// stderr is the end of what it wrote there. t.mu is held.
+func (t *transcript) stderr() string { return string(t.tail[max(0, len(t.tail)-tailBytes):]) }
+
+func (t *transcript) blame(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cause = v
+	t.cause = err
+}
+
+// dump is the bytes at which a violation was found, as a hex dump; "" when it was something else. t.mu is held.
+func (t *transcript) dump() string {
+	var v *protocol.Violation
+	if !errors.As(t.cause, &v) {
+		return ""
+	}
+	return protocol.HexDump(v.Dump)
 }
 
 // StartError says why a worker did not become READY, so that somebody who has never seen the protocol can act on it.
 type StartError struct {
 	// Command is the program with its arguments.
 	Command []string
-	// What is what happened, in one line.
+	// What is what happened. Its first line says it; the function's own error may have more.
 	What string
 	// Hint is what to do about it; "" when there is nothing to say.
 	Hint string
@@ -84,54 +96,27 @@ func (e *StartError) Error() string {
 // Unwrap returns the cause.
 func (e *StartError) Unwrap() error { return e.Err }
 
+// programError describes why there is no process at all.
+func programError(command []string, err error) *StartError {
+	return &StartError{Command: command, What: err.Error(), Hint: programHint(err), Err: err}
+}
+
 // startError describes why the handshake failed. The process has gone.
 func (f *Framed) startError(err error) *StartError {
 	f.said.mu.Lock()
 	defer f.said.mu.Unlock()
 	e := &StartError{
 		Command: f.cfg.Command.Argv,
-		What:    err.Error(),
-		Hint:    f.hint(err),
-		Stderr:  string(f.said.tail),
+		What:    what(err),
+		Hint:    hint(err, f.said.stray > 0),
+		Seen:    f.said.dump(),
+		Stderr:  f.said.stderr(),
 		Err:     err,
 	}
 	if len(f.said.first) > 0 {
 		e.Seen = protocol.HexDump(f.said.first)
-	} else if f.said.cause != nil {
-		e.Seen = protocol.HexDump(f.said.cause.Dump)
 	}
 	return e
-}
-
-const (
-	hintPlain = "It looks like a plain stdin/stdout program. A worker of fwatchdog speaks frames: write it with one of the SDKs " +
-		"(Node, Java, Python, Go)."
-	hintShell = "Check fprocess: is it the right program, with the right arguments and the right folder?"
-)
-
-// hint says what to do about a handshake that failed with err. f.said.mu is held.
-func (f *Framed) hint(err error) string {
-	var ended *endedError
-	var initialised *initError
-	switch {
-	case errors.Is(err, errEcho):
-		return hintPlain
-	case errors.Is(err, errHelloLate) && f.said.stray == 0:
-		return "It neither wrote nor ended, so it may wait for input. " + hintPlain +
-			" If it is a worker that is slow to start, raise hello_timeout."
-	case errors.Is(err, errHelloLate), errors.Is(err, errBanner):
-		return "It writes text where frames should be. " + hintPlain +
-			" If it is a worker, let it log to stderr, or set worker_output=fd3."
-	case errors.Is(err, errReadyLate):
-		return "Loading the function takes long: raise start_timeout, or let it do less before it serves."
-	case errors.As(err, &initialised):
-		return "Mend the function: the error above is its own."
-	case errors.As(err, &ended) && ended.exit.Code == 0 && ended.exit.Signal == 0:
-		return "A worker stays and serves requests until its stdin ends. " + hintPlain
-	case errors.As(err, &ended):
-		return hintShell
-	}
-	return ""
 }
 
 // logEnd writes the one line of a worker's end.
@@ -141,16 +126,16 @@ func (f *Framed) logEnd(exit process.Exit) {
 	}
 	fields := []zap.Field{zap.String("reason", string(f.why)), zap.Stringer("exit", exit)}
 	f.said.mu.Lock()
-	if v := f.said.cause; v != nil {
-		fields = append(fields, zap.NamedError("violation", v), zap.String("dump", protocol.HexDump(v.Dump)))
+	if f.said.cause != nil {
+		fields = append(fields, zap.NamedError("violation", f.said.cause), zap.String("dump", f.said.dump()))
 	}
 	if !f.why.Planned() && len(f.said.tail) > 0 {
-		fields = append(fields, zap.ByteString("stderr", f.said.tail))
+		fields = append(fields, zap.String("stderr", f.said.stderr()))
 	}
 	f.said.mu.Unlock()
-	if !f.why.Planned() {
-		f.log.Warn("worker ended", fields...)
-	} else {
+	if f.why.Planned() {
 		f.log.Info("worker ended", fields...)
+	} else {
+		f.log.Warn("worker ended", fields...)
 	}
 }

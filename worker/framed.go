@@ -1,83 +1,47 @@
 // Package worker is one live function process with our ends of its pipes: what a pool can hold. Framed speaks FWP/1 with
 // it, many exchanges at once.
 //
-// Two goroutines serve a worker for all its life. One reads its frames and hands them to the exchanges that wait; it
-// waits for nothing but the pipe. One waits for the process to end. What goes to the worker is gathered in one buffer,
-// which whoever finds it idle writes out, so that many small frames leave in one write:
+// A few goroutines serve a worker for all its life, none a single request. One reads its frames and hands them to the
+// exchanges that wait; it waits for nothing but the pipe. One reads what it logs, and one waits for the process to end.
+// What goes to the worker is gathered in one buffer, which whoever finds it idle writes out, so that many small frames
+// leave in one write:
 //
 //	Do --append REQ--> pending --write--> stdin | the function | stdout --read--> frames --> stream --> Do
+//
+// Framed.mu guards what goes out and which streams there are, stream.mu what has come in on one of them. Nobody takes
+// the first while holding the second.
 //
 // The package does not decide that a worker should go, and knows no other worker.
 package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
-	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/life"
 	"fwatchdog/internal/process"
 	"fwatchdog/protocol"
 )
 
-// Config says how workers are started and how long they are waited for.
-type Config struct {
-	// Command is the program, its arguments and its environment, to which the protocol's variables are added.
-	// Command.FD3 says that the worker writes its frames on fd 3.
-	Command process.Command
-	// Concurrency is the most streams at once that the operator wants; 0 leaves it to the worker.
-	Concurrency int
-	// HelloTimeout is the longest from the start of the process to HELLO, StartTimeout from there to READY.
-	HelloTimeout, StartTimeout time.Duration
-	// CancelGrace is how long a stream may take to end once it was cancelled.
-	CancelGrace time.Duration
-	// LineLimit is the longest log line, in bytes; what is longer becomes several.
-	LineLimit int
-	// Counts is where all workers of a pool count; it must be set.
-	Counts *Counts
-}
-
-// Counts are events of all workers of a pool, dead ones included.
-type Counts struct {
-	// Cancelled counts CANCELs by protocol.CancelReason.
-	Cancelled [4]atomic.Uint64
-	// LateResponses counts terminal frames that came after a CANCEL, ProtocolErrors violations, StrayBytes text where
-	// frames should be.
-	LateResponses, ProtocolErrors, StrayBytes atomic.Uint64
-}
-
-// Validate reports every field that is out of range.
-func (c Config) Validate() error {
-	var errs []error
-	bad := func(is bool, name string, value any, must string) {
-		if is {
-			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
-		}
-	}
-	bad(c.Concurrency < 0, "worker_concurrency", c.Concurrency, "0, which is what the worker says, or more")
-	bad(c.HelloTimeout <= 0, "hello_timeout", c.HelloTimeout, "more than 0")
-	bad(c.StartTimeout <= 0, "start_timeout", c.StartTimeout, "more than 0")
-	bad(c.CancelGrace < 0, "cancel_grace", c.CancelGrace, "0 or more")
-	return errors.Join(errs...)
-}
-
 // Framed is a worker that speaks FWP/1.
 type Framed struct {
-	id   life.ID
-	cfg  Config
-	proc *process.Process
-	out  io.Reader // what the worker's frames come from
-	log  *zap.Logger
-	said transcript
-	talk handshake
+	id      life.ID
+	cfg     Config
+	proc    *process.Process
+	out     io.Reader // what the worker's frames come from
+	log     *zap.Logger
+	counts  *Counts
+	said    transcript
+	talk    handshake
+	started time.Time
+	boot    time.Duration    // from there to READY
+	cutter  process.Splitter // of stray text; the reader's
 
 	mu      sync.Mutex // guards the fields below, up to the blank line
 	pending []byte     // frames that wait to be written
@@ -87,26 +51,23 @@ type Framed struct {
 	streams map[uint32]*stream
 	idle    []*stream // to be used again
 	stream  uint32    // the number of the last stream
-	leaving bool      // GOAWAY was sent: stdin is closed after the last stream
-	dead    bool      // the process has ended, or is beyond hope
+	leaving bool      // no new streams; stdin is closed after the last one
+	deaf    bool      // nothing is sent any more: the process has ended, is beyond hope, or its stdin is closed
 	why     life.Reason
+	asked   []life.Reason // what was sent on asks
 
 	stdin   *pipe
-	drained chan struct{} // of capacity 1: nothing is pending
-	room    chan struct{} // of capacity 1: the client took what held up the reader, which knows no window
+	drained chan struct{}    // of capacity 1: nothing is pending
+	room    chan struct{}    // of capacity 1: the client took what held up the reader, for a worker without windows
+	severed chan error       // of capacity 2: the worker's end of a pipe was closed
+	asks    chan life.Reason // holds every wish that there can be
 	writers sync.WaitGroup
 	readers sync.WaitGroup
-	asks    chan life.Reason
 	done    chan struct{} // closed by reap
 
-	cutter process.Splitter // of stray text; the reader's
-
-	started time.Time
-	boot    time.Duration // from there to READY
-
+	pid              atomic.Int64 // 0 once the process has ended
 	pings, pongs     atomic.Uint64
 	pinged, pingTook atomic.Int64 // nanoseconds: when the last PING was sent, how long its PONG took
-	counts           *Counts
 }
 
 // Start starts the worker that id names and returns once it is READY. When it does not come to that, the process is
@@ -116,15 +77,14 @@ func Start(ctx context.Context, starter *process.Starter, cfg Config, id life.ID
 	command.Env = environment(cfg, id)
 	proc, err := starter.Start(command)
 	if err != nil {
-		return nil, &StartError{Command: command.Argv, What: err.Error(), Err: err}
+		return nil, programError(command.Argv, err)
 	}
 	f, err := newFramed(proc, cfg, id, log)
 	if err != nil {
 		proc.Kill()
-		<-proc.Ended()
 		proc.Reap()
 		proc.Close()
-		return nil, &StartError{Command: command.Argv, What: err.Error(), Err: err}
+		return nil, programError(command.Argv, err)
 	}
 	f.run()
 	if err := f.shakeHands(ctx); err != nil {
@@ -147,43 +107,39 @@ func newFramed(proc *process.Process, cfg Config, id life.ID, log *zap.Logger) (
 		id:      id,
 		cfg:     cfg,
 		proc:    proc,
-		started: time.Now(),
-		counts:  cfg.Counts,
 		out:     proc.Stdout,
 		log:     log.With(zap.Int("slot", id.Slot), zap.Uint64("serial", id.Serial), zap.Int("pid", proc.Pid())),
-		talk:    newHandshake(),
+		counts:  cfg.Counts,
+		talk:    newHandshake(id),
+		started: time.Now(),
 		streams: map[uint32]*stream{},
 		stdin:   newPipe(stdin),
 		drained: make(chan struct{}, 1),
 		room:    make(chan struct{}, 1),
-		asks:    make(chan life.Reason, 4), // goaway, timeout, and the end of the process; a wish more is one too many
+		severed: make(chan error, 2),
+		asks:    make(chan life.Reason, len(life.Reasons)),
 		done:    make(chan struct{}),
 	}
 	if cfg.Command.FD3 {
 		f.out = proc.FD3
 	}
-	f.talk.sent = appendHello(nil, id)[protocol.HeaderSize:]
+	f.pid.Store(int64(proc.Pid()))
 	f.cutter = process.Splitter{Max: cfg.LineLimit, Emit: func(line []byte) { f.logLine(fromStdout, line) }}
 	return f, nil
 }
 
 // run starts the worker's goroutines and says HELLO.
 func (f *Framed) run() {
-	f.readers.Add(2)
-	go f.read()
-	go f.readStderr()
+	f.readers.Go(f.read)
+	f.readers.Go(func() { f.readLines(f.proc.Stderr, fromStderr) })
 	if f.cfg.Command.FD3 {
-		f.readers.Add(1)
-		go f.readStdout()
+		f.readers.Go(func() { f.readLines(f.proc.Stdout, fromStdout) })
 	}
 	go f.reap()
 	f.mu.Lock()
-	f.pending = appendHello(f.pending, f.id)
+	f.pending = append(f.pending, f.talk.hello...)
 	f.unlockAndFlush()
 }
-
-// MaxWholeBody is the largest request body that may be given whole; a larger one comes as a stream.
-const MaxWholeBody = protocol.MaxPayload
 
 // About is what a worker said of itself in its HELLO.
 type About struct {
@@ -199,8 +155,21 @@ func (f *Framed) About() About {
 // Concurrency is how many streams the worker takes at once.
 func (f *Framed) Concurrency() int { return f.talk.concurrency }
 
-// Asks carries the worker's wish to be replaced, or that it must get nothing new.
+// Asks carries the worker's wish to be replaced, or that it must get nothing new: each wish once.
 func (f *Framed) Asks() <-chan life.Reason { return f.asks }
+
+// ask passes on a wish to whoever replaces workers.
+func (f *Framed) ask(why life.Reason) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, earlier := range f.asked {
+		if earlier == why {
+			return
+		}
+	}
+	f.asked = append(f.asked, why)
+	f.asks <- why // there is room
+}
 
 // Done is closed once the process has been reaped and every exchange has been told.
 func (f *Framed) Done() <-chan struct{} { return f.done }
@@ -211,127 +180,20 @@ func (f *Framed) Ended() life.Reason { return f.why }
 // Vitals is how the worker does. It takes no lock.
 func (f *Framed) Vitals() life.Vitals {
 	return life.Vitals{
-		Pid:      f.proc.Pid(),
+		Pid:      int(f.pid.Load()),
 		Pings:    f.pings.Load(),
 		Pongs:    f.pongs.Load(),
 		PingTook: time.Duration(f.pingTook.Load()),
 		Boot:     f.boot,
-		PingBusy: f.talk.pingBusy,
+		PingBusy: f.talk.pingBusy && f.talk.window, // without windows the reader may wait for a client
 	}
 }
 
 // Ping sends a PING; Vitals tells when it was answered.
 func (f *Framed) Ping() {
+	f.mu.Lock()
 	nonce := f.pings.Add(1)
 	f.pinged.Store(int64(time.Since(f.started)))
-	f.mu.Lock()
 	f.pending = protocol.AppendPing(f.pending, nonce)
 	f.unlockAndFlush()
-}
-
-// Leave sends GOAWAY, closes stdin after the last stream, and kills the process when ctx ends before it has gone. It
-// returns once the worker is Done.
-func (f *Framed) Leave(ctx context.Context, why life.Reason) {
-	f.goAway(why)
-	select {
-	case <-f.done:
-		return
-	case <-ctx.Done():
-	}
-	f.condemn(why)
-	<-f.done
-}
-
-func (f *Framed) goAway(why life.Reason) {
-	f.mu.Lock()
-	f.blame(why)
-	f.leaving = true
-	f.pending = protocol.AppendGoAway(f.pending, string(why))
-	f.unlockAndFlush()
-}
-
-// condemn kills the worker because of why, unless another reason came first. What it has in flight is lost.
-func (f *Framed) condemn(why life.Reason) {
-	f.mu.Lock()
-	f.blame(why)
-	f.dead = true
-	f.mu.Unlock()
-	f.proc.Kill()
-}
-
-// blame records why the worker goes: the first reason stays. A crash is not one before the process has ended and told
-// more. f.mu is held.
-func (f *Framed) blame(why life.Reason) {
-	if f.why == "" && why != life.Crash {
-		f.why = why
-	}
-}
-
-// ask passes on a wish to whoever replaces workers. When nobody has listened to earlier ones, it is not needed.
-func (f *Framed) ask(why life.Reason) {
-	select {
-	case f.asks <- why:
-	default:
-	}
-}
-
-// reapPatience is how long what a dead worker wrote is read; a grandchild may hold the pipe open.
-const reapPatience = 100 * time.Millisecond
-
-// reap waits for the end of the process and puts everything in order, step by step as internal/process demands. It is
-// the worker's last goroutine: it waits for the others.
-func (f *Framed) reap() {
-	<-f.proc.Ended() // a zombie still: its pid and its group are nobody else's
-	f.mu.Lock()
-	f.dead = true
-	f.mu.Unlock()
-	f.ask(life.Crash)
-	f.proc.Kill() // what is left of its group
-	f.awaitReaders()
-	exit := f.proc.Reap()
-	unread := f.stdin.unread()
-	f.proc.Close() // ends whoever still reads or writes
-	f.readers.Wait()
-	f.writers.Wait()
-	f.mu.Lock()
-	if f.why == "" {
-		f.why = reasonOf(exit)
-	}
-	f.mu.Unlock()
-	f.failAll(unread)
-	f.talk.fail(&endedError{exit: exit})
-	f.logEnd(exit)
-	close(f.done)
-}
-
-// reasonOf is why a worker ended that nobody had sent away.
-func reasonOf(exit process.Exit) life.Reason {
-	if exit.Signal == 0 && exit.Code == 0 {
-		return life.Exit
-	}
-	return life.Crash
-}
-
-// awaitReaders lets the readers come to the end of the pipes.
-func (f *Framed) awaitReaders() {
-	deadline := time.Now().Add(reapPatience)
-	for _, pipe := range []*os.File{f.proc.Stdout, f.proc.Stderr, f.proc.FD3} {
-		if pipe != nil {
-			_ = pipe.SetReadDeadline(deadline) // where that fails, Close ends the reading
-		}
-	}
-	f.readers.Wait()
-}
-
-// causeOf is what clients are told whose response was lost because the worker left for this reason.
-func causeOf(why life.Reason) exchange.Cause {
-	switch why {
-	case life.MemoryHard, life.MemorySoft:
-		return exchange.CauseMemory
-	case life.Protocol:
-		return exchange.CauseProtocol
-	case life.Timeout, life.Heartbeat:
-		return exchange.CauseTimeout
-	}
-	return exchange.CauseCrash
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,11 +24,15 @@ const (
 
 // Why a handshake fails, beside violations of the protocol.
 var (
-	errNoHello   = errors.New("a frame before HELLO")
-	errHelloLate = errors.New("it did not say HELLO in time (hello_timeout)")
-	errReadyLate = errors.New("it said HELLO but was not READY in time (start_timeout)")
-	errEcho      = errors.New("it sent our own HELLO back")
+	errHelloLate = errors.New("it did not say HELLO within hello_timeout")
+	errReadyLate = errors.New("it said HELLO but was not READY within start_timeout")
+	errEcho      = errors.New("it sent back what was sent to it")
 	errBanner    = errors.New("it wrote more than 64 KiB of text before HELLO")
+)
+
+// What a worker may not say in a handshake.
+var (
+	errNoHello   = errors.New("a frame before HELLO")
 	errTwoHellos = errors.New("a second HELLO")
 	errTwoReadys = errors.New("a second READY")
 )
@@ -37,6 +42,9 @@ type initError struct{ text string }
 
 func (e *initError) Error() string { return "the function could not be loaded: " + e.text }
 
+// versionError says that the two sides speak different versions, and which.
+type versionError struct{ error }
+
 // endedError says that the process ended before it was READY.
 type endedError struct{ exit process.Exit }
 
@@ -45,7 +53,7 @@ func (e *endedError) Error() string { return "it ended before it was READY, with
 // handshake is the part of a worker's life before READY, and what was agreed in it. The reader writes the fields; others
 // read them once the worker is READY.
 type handshake struct {
-	sent        []byte // our HELLO's payload
+	hello       []byte // our own
 	greeted     bool
 	isReady     bool
 	window      bool
@@ -61,8 +69,14 @@ type handshake struct {
 	failed  chan error // of capacity 1: why there will be no READY
 }
 
-func newHandshake() handshake {
+func newHandshake(id life.ID) handshake {
 	return handshake{
+		hello: protocol.AppendHello(nil,
+			"max_frame", strconv.Itoa(protocol.MaxPayload),
+			"window", strconv.Itoa(protocol.DefaultWindow),
+			"slot", strconv.Itoa(id.Slot),
+			"generation", strconv.Itoa(id.Generation),
+			"features", strings.Join([]string{featureWindow, featureExclusive, featurePingBusy}, " ")),
 		concurrency: 1,
 		helloed:     make(chan struct{}),
 		readied:     make(chan struct{}),
@@ -70,31 +84,28 @@ func newHandshake() handshake {
 	}
 }
 
-// environment is the worker's environment: the configured one and the variables of PROTOCOL.md section 1.
+// environment is the worker's environment: the configured one and the variables of PROTOCOL.md section 1, which no
+// variable of the same name can hide.
 func environment(cfg Config, id life.ID) []string {
-	env := append([]string{}, cfg.Command.Env...)
-	env = append(env, "FWATCHDOG_WORKER=1", "FWATCHDOG_SLOT="+strconv.Itoa(id.Slot),
-		"FWATCHDOG_GENERATION="+strconv.Itoa(id.Generation))
+	own := []string{"FWATCHDOG_WORKER=1", "FWATCHDOG_SLOT=" + strconv.Itoa(id.Slot),
+		"FWATCHDOG_GENERATION=" + strconv.Itoa(id.Generation)}
 	if cfg.Command.FD3 {
-		env = append(env, "FWATCHDOG_OUT_FD=3")
+		own = append(own, "FWATCHDOG_OUT_FD=3")
 	}
 	if cfg.Concurrency > 0 {
-		env = append(env, "FWATCHDOG_CONCURRENCY="+strconv.Itoa(cfg.Concurrency))
+		own = append(own, "FWATCHDOG_CONCURRENCY="+strconv.Itoa(cfg.Concurrency))
 	}
-	return env
+	reserved := []string{"FWATCHDOG_WORKER", "FWATCHDOG_SLOT", "FWATCHDOG_GENERATION", "FWATCHDOG_OUT_FD",
+		"FWATCHDOG_CONCURRENCY"}
+	for _, entry := range cfg.Command.Env {
+		if name, _, _ := strings.Cut(entry, "="); !slices.Contains(reserved, name) {
+			own = append(own, entry)
+		}
+	}
+	return own
 }
 
-// appendHello appends the host's HELLO.
-func appendHello(dst []byte, id life.ID) []byte {
-	return protocol.AppendHello(dst,
-		"max_frame", strconv.Itoa(protocol.MaxPayload),
-		"window", strconv.Itoa(protocol.DefaultWindow),
-		"slot", strconv.Itoa(id.Slot),
-		"generation", strconv.Itoa(id.Generation),
-		"features", strings.Join([]string{featureWindow, featureExclusive, featurePingBusy}, " "))
-}
-
-// shakeHands sends HELLO and waits until the worker is READY.
+// shakeHands waits until the worker is READY.
 func (f *Framed) shakeHands(ctx context.Context) error {
 	if err := f.talk.await(ctx, f.talk.helloed, f.cfg.HelloTimeout, errHelloLate); err != nil {
 		return err
@@ -102,7 +113,7 @@ func (f *Framed) shakeHands(ctx context.Context) error {
 	return f.talk.await(ctx, f.talk.readied, f.cfg.StartTimeout, errReadyLate)
 }
 
-// await waits for a step of the handshake.
+// await waits for a step of the handshake; late is the error when it takes longer than limit.
 func (t *handshake) await(ctx context.Context, step <-chan struct{}, limit time.Duration, late error) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -112,7 +123,7 @@ func (t *handshake) await(ctx context.Context, step <-chan struct{}, limit time.
 	case err := <-t.failed:
 		return err
 	case <-timer.C:
-		return late
+		return fmt.Errorf("%w (%v)", late, limit)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -132,12 +143,12 @@ func (t *handshake) fail(err error) bool {
 	return true
 }
 
-// hello takes the worker's HELLO.
-func (t *handshake) hello(payload []byte) error {
+// onHello takes the worker's HELLO.
+func (t *handshake) onHello(payload []byte) error {
 	if t.greeted {
 		return errTwoHellos
 	}
-	if bytes.Equal(payload, t.sent) {
+	if bytes.Equal(payload, t.hello[protocol.HeaderSize:]) {
 		return errEcho
 	}
 	hello, err := protocol.ParseHello(payload)
@@ -145,25 +156,18 @@ func (t *handshake) hello(payload []byte) error {
 		return err
 	}
 	if _, err := hello.Common(); err != nil {
-		return err
-	}
-	features, _ := hello.Pairs.Get("features")
-	t.features = strings.Fields(features)
-	for _, feature := range t.features {
-		switch feature {
-		case featureWindow:
-			t.window = true
-		case featureExclusive:
-			t.exclusive = true
-		case featurePingBusy:
-			t.pingBusy = true
-		}
-	}
-	if err := t.agreeConcurrency(hello.Pairs); err != nil {
-		return err
+		return &versionError{err}
 	}
 	t.sdk, _ = hello.Pairs.Get("sdk")
 	t.runtime, _ = hello.Pairs.Get("runtime")
+	features, _ := hello.Pairs.Get("features")
+	t.features = strings.Fields(features)
+	t.window = slices.Contains(t.features, featureWindow)
+	t.exclusive = slices.Contains(t.features, featureExclusive)
+	t.pingBusy = slices.Contains(t.features, featurePingBusy)
+	if err := t.agreeConcurrency(hello.Pairs); err != nil {
+		return err
+	}
 	t.greeted = true
 	close(t.helloed)
 	return nil
@@ -175,18 +179,18 @@ func (t *handshake) agreeConcurrency(pairs protocol.Pairs) error {
 	if !ok {
 		return nil
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil || n == 0 {
 		return fmt.Errorf("%w: concurrency %q in HELLO is not a number from 1 up", protocol.ErrPayload, text)
 	}
 	if t.window {
-		t.concurrency = n
+		t.concurrency = int(n)
 	}
 	return nil
 }
 
-// becomeReady takes the worker's READY.
-func (t *handshake) becomeReady(payload []byte) error {
+// onReady takes the worker's READY.
+func (t *handshake) onReady(payload []byte) error {
 	if _, err := protocol.ParseReady(payload); err != nil {
 		return err
 	}

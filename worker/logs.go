@@ -2,6 +2,8 @@ package worker
 
 import (
 	"bytes"
+	"io"
+	"math"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -17,37 +19,35 @@ const (
 	fromLog    = "log"
 )
 
-// readStderr writes the worker's stderr to the log, line by line, until it ends.
-func (f *Framed) readStderr() {
-	defer f.readers.Done()
-	err := process.Lines(f.proc.Stderr, f.cfg.LineLimit, func(line []byte) {
-		f.said.addStderr(line)
-		f.logLine(fromStderr, line)
-	})
-	if err != nil {
-		f.log.Debug("worker's stderr could not be read", zap.Error(err))
+// readLines writes what comes on a pipe that carries no frames to the log, line by line, until it ends.
+func (f *Framed) readLines(pipe io.Reader, from string) {
+	limit := f.cfg.LineLimit
+	if limit == 0 {
+		limit = math.MaxInt32
 	}
-}
-
-// readStdout does the same with a stdout that carries no frames.
-func (f *Framed) readStdout() {
-	defer f.readers.Done()
-	err := process.Lines(f.proc.Stdout, f.cfg.LineLimit, func(line []byte) { f.logLine(fromStdout, line) })
-	if err != nil {
-		f.log.Debug("worker's stdout could not be read", zap.Error(err))
+	err := process.Lines(pipe, limit, func(line []byte) {
+		if from == fromStderr {
+			f.said.addStderr(line)
+		}
+		f.logLine(from, line)
+	})
+	if err != nil { // a grandchild of a dead worker holds the pipe
+		f.log.Debug("worker's output could not be read", zap.String("from", from), zap.Error(err))
 	}
 }
 
 func (f *Framed) logLine(from string, line []byte) {
-	f.log.Info("function wrote", zap.String("from", from), zap.ByteString("line", line))
+	f.log.Info("function wrote", zap.String("from", from), zap.String("line", string(line)))
 }
 
 // stray takes text that stood where frames should be: what user code printed on a shared pipe. The reader calls it.
+// What a process writes that seems to be no worker at all is not worth more than so much of the log.
 func (f *Framed) stray(text []byte) {
+	f.counts.StrayBytes.Add(uint64(len(text)))
 	if n := f.said.addStray(text); n > bannerLimit && !f.talk.greeted {
 		f.talk.fail(errBanner)
+		return
 	}
-	f.counts.StrayBytes.Add(uint64(len(text)))
 	_, _ = f.cutter.Write(text) // a Splitter's never fails
 }
 
@@ -59,18 +59,20 @@ var levels = [...]zapcore.Level{
 	protocol.LevelError: zapcore.ErrorLevel,
 }
 
-// logFrame writes what the function logs, with the call id of its request.
-func (f *Framed) logFrame(id uint32, payload []byte) error {
+// onLog writes what the function logs, with the call id of its request.
+func (f *Framed) onLog(id uint32, payload []byte) error {
 	level, text, err := protocol.ParseLog(payload)
 	if err != nil {
 		return err
 	}
-	fields := []zap.Field{zap.String("from", fromLog), zap.ByteString("line", bytes.TrimRight(text, "\n"))}
-	f.mu.Lock()
-	if s := f.streams[id]; s != nil {
+	fields := []zap.Field{zap.String("from", fromLog), zap.String("line", string(bytes.TrimRight(text, "\n")))}
+	if id != 0 {
+		s, _ := f.find(id)
+		if s == nil {
+			return errNotOpen
+		}
 		fields = append(fields, zap.String("call_id", string(s.callID)))
 	}
-	f.mu.Unlock()
 	f.log.Log(levels[level], "function wrote", fields...)
 	return nil
 }

@@ -14,72 +14,85 @@ const pieceSize = 32 << 10
 
 var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 
-// upload sends the request's body under the window the worker grants. It ends with the body, with the exchange, or when
-// the exchange's owner closes the body; leave waits for it.
-func (s *stream) upload(uploaded chan<- struct{}) {
-	defer close(uploaded)
+// upload sends the request's body as the worker grants it. It ends with the body, with the exchange, or when the
+// exchange's owner closes the body; leave waits for it.
+func (s *stream) upload() {
+	defer close(s.uploaded)
 	buf := pieces.Get().(*[pieceSize]byte)
 	defer pieces.Put(buf)
 	for {
-		room := s.allow(pieceSize)
+		room := s.awaitAllowance()
 		if room == 0 {
 			return
 		}
-		n, err := s.x.Request.Stream.Read(buf[:room])
-		if !s.sendData(buf[:n], room, err == io.EOF) || err == io.EOF {
+		n, err := s.x.Request.Stream.Read(buf[:min(room, pieceSize)])
+		last := err == io.EOF
+		if n > 0 || last {
+			s.sendData(buf[:n], last)
+		}
+		if last {
 			return
 		}
 		if err != nil {
+			s.mu.Lock()
 			s.giveUp(protocol.CancelClientGone, fmt.Errorf("%w: %w", exchange.ErrBody, err))
-			signal(s.wake)
 			return
 		}
 	}
 }
 
-// allow waits until DATA may be sent and returns for how many bytes, at most most; 0 when the exchange is over.
-func (s *stream) allow(most int) int {
+// awaitAllowance waits until DATA may be sent and returns for how many bytes; 0 when the exchange is over. A worker that
+// knows no window grants nothing: it gets a piece when it has taken the one before.
+func (s *stream) awaitAllowance() int {
+	var drained chan struct{}
+	if !s.f.talk.window {
+		drained = s.f.drained
+	}
 	for {
-		s.mu.Lock()
-		over, n := s.ended || s.gone, min(s.allowance, most)
-		if !over {
-			s.allowance -= n
+		if room, over := s.allowed(); room > 0 || over {
+			return room
 		}
-		s.mu.Unlock()
-		if over {
-			return 0
+		select {
+		case <-s.more: // a WINDOW, or the end
+		case <-drained:
 		}
-		if n > 0 {
-			return n
-		}
-		<-s.more // a WINDOW, or the end
 	}
 }
 
-// sendData sends a piece of the body for which room bytes were allowed, and reports whether the exchange goes on.
-func (s *stream) sendData(piece []byte, room int, last bool) bool {
+// allowed is how many bytes of DATA may be sent now, and whether the exchange is over, so that none may.
+func (s *stream) allowed() (room int, over bool) {
+	idle := s.f.talk.window || s.f.caughtUp()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended || s.gone:
+		return 0, true
+	case s.f.talk.window:
+		return int(min(s.allowance, pieceSize)), false
+	case idle:
+		return pieceSize, false
+	}
+	return 0, false
+}
+
+// caughtUp reports whether the pipe has taken all that was sent.
+func (f *Framed) caughtUp() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.writing
+}
+
+// sendData sends a piece of the body, unless the exchange is over: frames that cross on the pipes are the worker's to
+// ignore, but there is no need for them.
+func (s *stream) sendData(piece []byte, last bool) {
 	s.mu.Lock()
 	over := s.ended || s.gone
-	s.allowance += room - len(piece)
-	id := s.id
+	s.allowance -= int64(len(piece))
 	s.mu.Unlock()
 	if over {
-		return false
-	}
-	if len(piece) == 0 && !last {
-		return true
+		return
 	}
 	s.f.mu.Lock()
-	s.f.pending = protocol.AppendData(s.f.pending, id, piece, last)
+	s.f.pending = protocol.AppendData(s.f.pending, s.id, piece, last)
 	s.f.unlockAndFlush()
-	if !s.f.talk.window && !last { // no WINDOW will come: the pipe itself is the window
-		select {
-		case <-s.f.drained:
-		case <-s.more: // the end of the exchange
-		}
-		s.mu.Lock()
-		s.allowance += len(piece)
-		s.mu.Unlock()
-	}
-	return true
 }

@@ -1,19 +1,17 @@
 package worker
 
 import (
-	"sync/atomic"
+	"errors"
+	"fmt"
 	"syscall"
 
-	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
-
-	"fwatchdog/internal/life"
 )
 
-// pipe is our end of the worker's stdin, written without waiting. Whoever holds Framed.writing owns it.
+// pipe is our end of the worker's stdin, written without waiting. Whoever has its turn as the writer owns it.
 type pipe struct {
 	conn  syscall.RawConn
-	taken atomic.Uint64 // bytes that the pipe took, ever
+	taken uint64 // bytes that the pipe took, ever
 
 	once func(fd uintptr) bool // write, made once: a closure a call would be garbage a request
 	buf  []byte
@@ -35,16 +33,15 @@ func (p *pipe) write(buf []byte) (rest []byte, err error) {
 	p.buf = buf
 	closed := p.conn.Write(p.once)
 	p.buf = nil
-	if closed != nil {
+	switch {
+	case closed != nil:
 		return buf, closed
-	}
-	if p.err == unix.EAGAIN || p.err == unix.EINTR {
+	case errors.Is(p.err, unix.EAGAIN), errors.Is(p.err, unix.EINTR):
 		return buf, nil
-	}
-	if p.err != nil {
+	case p.err != nil:
 		return buf, p.err
 	}
-	p.taken.Add(uint64(p.n))
+	p.taken += uint64(p.n)
 	return buf[p.n:], nil
 }
 
@@ -62,68 +59,68 @@ func (p *pipe) unread() (bytes uint64) {
 // unlockAndFlush releases f.mu, which is held, after something was appended to pending, and writes it out unless
 // somebody else does already. It never waits for the worker: what a full pipe does not take is left to a goroutine.
 func (f *Framed) unlockAndFlush() {
-	busy := f.writing
-	f.writing = true
-	f.mu.Unlock()
-	if busy {
+	if f.deaf {
+		f.pending = f.pending[:0]
+	}
+	if f.deaf || f.writing {
+		f.mu.Unlock()
 		return
 	}
+	f.writing = true
+	f.writers.Add(1) // before deaf is set, after which reap waits
+	f.mu.Unlock()
 	for buf := f.takePending(); buf != nil; buf = f.takePending() {
 		rest, err := f.stdin.write(buf)
 		if err != nil {
-			f.stdinBroke(err)
+			f.stopTurn(err)
 			return
 		}
 		if len(rest) > 0 {
-			f.writers.Add(1)
 			go f.writeSlowly(rest)
 			return
 		}
 	}
 }
 
-// takePending returns what is to be written next; nil ends the caller's turn as the writer.
-func (f *Framed) takePending() []byte {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(f.pending) > 0 {
-		buf := f.pending
-		f.pending, f.spare = f.spare[:0], buf
-		f.queued += uint64(len(buf))
-		return buf
-	}
-	f.writing = false
-	select {
-	case f.drained <- struct{}{}:
-	default:
-	}
-	if f.leaving && len(f.streams) == 0 {
-		_ = f.proc.Stdin.Close() // a second close is no harm
-	}
-	return nil
-}
-
 // writeSlowly writes rest, and all that comes in the meantime, as fast as the worker reads. It ends when nothing is left
-// or the pipe is closed: by reap at the latest, which waits for it.
+// or the worker has gone, for which reap waits.
 func (f *Framed) writeSlowly(rest []byte) {
-	defer f.writers.Done()
 	for rest != nil {
 		n, err := f.proc.Stdin.Write(rest)
-		f.stdin.taken.Add(uint64(n))
+		f.stdin.taken += uint64(n)
 		if err != nil {
-			f.stdinBroke(err)
+			f.stopTurn(err)
 			return
 		}
 		rest = f.takePending()
 	}
 }
 
-// stdinBroke is called by the writer, whose turn never ends, when the worker can no longer be reached: it has ended, or
-// has closed its stdin.
-func (f *Framed) stdinBroke(err error) {
+// keepPending is the largest of the two outgoing buffers that is kept, in bytes.
+const keepPending = 1 << 20
+
+// takePending returns what is to be written next; nil ends the caller's turn as the writer.
+func (f *Framed) takePending() []byte {
 	f.mu.Lock()
-	f.dead = true
-	f.mu.Unlock()
-	f.log.Debug("worker's stdin could not be written", zap.Error(err))
-	f.ask(life.Crash)
+	defer f.mu.Unlock()
+	if len(f.pending) > 0 && !f.deaf {
+		buf := f.pending
+		f.pending, f.spare = keep(f.spare, keepPending), buf
+		f.queued += uint64(len(buf))
+		return buf
+	}
+	f.writing = false
+	f.writers.Done()
+	signal(f.drained)
+	if f.leaving && len(f.streams) == 0 && !f.deaf {
+		f.deaf = true
+		_ = f.proc.Stdin.Close() // nothing is lost: all was written
+	}
+	return nil
+}
+
+// stopTurn ends the turn of a writer that could not write: the worker has ended, or has closed its stdin.
+func (f *Framed) stopTurn(err error) {
+	f.sever(fmt.Errorf("%w: %w", errDeaf, err))
+	f.takePending() // nil: the worker is deaf
 }

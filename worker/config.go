@@ -1,0 +1,51 @@
+package worker
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"fwatchdog/internal/process"
+)
+
+// Config says how workers are started and how long they are waited for.
+type Config struct {
+	// Command is the program, its arguments and its environment, to which the protocol's variables are added.
+	// Command.FD3 says that the worker writes its frames on fd 3.
+	Command process.Command
+	// Concurrency is the most streams at once that the operator wants; 0 leaves it to the worker.
+	Concurrency int
+	// HelloTimeout is the longest from the start of the process to HELLO, StartTimeout from there to READY.
+	HelloTimeout, StartTimeout time.Duration
+	// CancelGrace is how long a stream may take to end once it was cancelled.
+	CancelGrace time.Duration
+	// LineLimit is the longest log line, in bytes; what is longer becomes several. 0 is no limit.
+	LineLimit int
+	// Counts is where all workers of a pool count; it must be set.
+	Counts *Counts
+}
+
+// Counts are events of all workers of a pool, dead ones included.
+type Counts struct {
+	// Cancelled counts CANCELs by protocol.CancelReason.
+	Cancelled [4]atomic.Uint64
+	// LateResponses counts terminal frames that came after a CANCEL, ProtocolErrors violations, StrayBytes text where
+	// frames should be.
+	LateResponses, ProtocolErrors, StrayBytes atomic.Uint64
+}
+
+// Validate reports every field that is out of range.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(is bool, text string) {
+		if is {
+			errs = append(errs, errors.New(text))
+		}
+	}
+	bad(c.Concurrency < 0, "worker_concurrency must not be negative")
+	bad(c.HelloTimeout <= 0, "hello_timeout must be more than 0")
+	bad(c.StartTimeout <= 0, "start_timeout must be more than 0")
+	bad(c.CancelGrace < 0, "cancel_grace must not be negative")
+	bad(c.LineLimit < 0, "log_buffer_size must not be negative")
+	return errors.Join(errs...)
+}

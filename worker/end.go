@@ -1,0 +1,176 @@
+package worker
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/life"
+	"fwatchdog/internal/process"
+	"fwatchdog/protocol"
+)
+
+// Leave sends GOAWAY, closes stdin after the last stream, and kills the process when ctx ends before it has gone. It
+// returns once the worker is Done.
+func (f *Framed) Leave(ctx context.Context, why life.Reason) {
+	f.goAway(why)
+	select {
+	case <-f.done:
+		return
+	case <-ctx.Done():
+	}
+	f.condemn(why)
+	<-f.done
+}
+
+func (f *Framed) goAway(why life.Reason) {
+	f.mu.Lock()
+	f.blame(why)
+	f.leaving = true
+	f.pending = protocol.AppendGoAway(f.pending, string(why))
+	f.unlockAndFlush()
+}
+
+// condemn kills the worker because of why, unless another reason came first. What it has in flight is lost.
+func (f *Framed) condemn(why life.Reason) {
+	f.mu.Lock()
+	f.blame(why)
+	f.deaf = true
+	f.mu.Unlock()
+	f.proc.Kill()
+}
+
+// blame records why the worker goes. The first reason stays, but one for which it is lost is graver than one for which
+// it was sent. A crash is not one before the process has ended and told more. f.mu is held.
+func (f *Framed) blame(why life.Reason) {
+	if why == life.Crash {
+		return
+	}
+	if f.why == "" || f.why.Planned() && !why.Planned() {
+		f.why = why
+	}
+}
+
+// violated kills a worker with which there is no talking any more, and keeps err for those who ask why.
+func (f *Framed) violated(err error) {
+	f.counts.ProtocolErrors.Add(1)
+	f.said.blame(err)
+	f.talk.fail(err)
+	f.condemn(life.Protocol)
+}
+
+// sever notes that the worker has closed its end of a pipe: for most it is how they end.
+func (f *Framed) sever(err error) {
+	f.mu.Lock()
+	f.deaf = true
+	going := f.leaving && len(f.streams) == 0
+	f.mu.Unlock()
+	if !going { // else it may take the time that whoever sent it gives
+		f.severed <- err
+	}
+}
+
+// patience is how long a worker may live without a pipe, and how long what a dead one wrote is read: a grandchild may
+// hold the pipe open.
+const patience = 100 * time.Millisecond
+
+// reap waits for the end of the process and puts everything in order, step by step as internal/process demands. It is
+// the worker's last goroutine: it waits for the others.
+func (f *Framed) reap() {
+	f.awaitEnd() // a zombie still: its pid and its group are nobody else's
+	f.pid.Store(0)
+	f.deafen()
+	f.ask(life.Crash)
+	f.proc.Kill() // what is left of its group
+	seen := f.stopWriting()
+	f.awaitReaders()
+	exit := f.proc.Reap()
+	f.proc.Close()
+	f.failAll(f.explain(exit), seen)
+	f.talk.fail(&endedError{exit: exit})
+	f.logEnd(exit)
+	close(f.done)
+}
+
+// awaitEnd waits for the end of the process, and sees to it when a worker has closed a pipe and lives on.
+func (f *Framed) awaitEnd() {
+	select {
+	case <-f.proc.Ended():
+		return
+	case err := <-f.severed:
+		select {
+		case <-f.proc.Ended():
+			return
+		case <-time.After(patience):
+			f.violated(err)
+		}
+	}
+	<-f.proc.Ended()
+}
+
+func (f *Framed) deafen() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deaf = true
+}
+
+// stopWriting ends the writing to a dead worker and returns how many bytes it has read in its life.
+func (f *Framed) stopWriting() (seen uint64) {
+	_ = f.proc.Stdin.SetWriteDeadline(time.Unix(1, 0)) // it fails when stdin is closed: nobody writes then
+	f.writers.Wait()
+	return f.stdin.taken - f.stdin.unread()
+}
+
+// awaitReaders lets the readers come to the end of the pipes.
+func (f *Framed) awaitReaders() {
+	deadline := time.Now().Add(patience)
+	for _, pipe := range []*os.File{f.proc.Stdout, f.proc.Stderr, f.proc.FD3} {
+		_ = pipe.SetReadDeadline(deadline) // it fails for a pipe that there is not
+	}
+	f.readers.Wait()
+}
+
+// explain settles why the worker has gone and returns it.
+func (f *Framed) explain(exit process.Exit) life.Reason {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.why == "" {
+		f.why = reasonOf(exit)
+	}
+	return f.why
+}
+
+// reasonOf is why a worker ended that nobody had sent away.
+func reasonOf(exit process.Exit) life.Reason {
+	if exit.Status() == 0 {
+		return life.Exit
+	}
+	return life.Crash
+}
+
+// failAll tells every exchange that the worker has gone, of which it has read the first seen bytes.
+func (f *Framed) failAll(why life.Reason, seen uint64) {
+	f.mu.Lock()
+	lost := make([]*stream, 0, len(f.streams))
+	for _, s := range f.streams {
+		lost = append(lost, s)
+	}
+	f.mu.Unlock()
+	for _, s := range lost {
+		s.finish(&exchange.LostError{Cause: causeOf(why), Unseen: s.start >= seen})
+	}
+}
+
+// causeOf is what clients are told whose response was lost because the worker left for this reason.
+func causeOf(why life.Reason) exchange.Cause {
+	switch why {
+	case life.MemoryHard, life.MemorySoft:
+		return exchange.CauseMemory
+	case life.Protocol:
+		return exchange.CauseProtocol
+	case life.Timeout, life.Heartbeat:
+		return exchange.CauseTimeout
+	}
+	return exchange.CauseCrash
+}

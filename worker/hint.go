@@ -1,0 +1,106 @@
+package worker
+
+import (
+	"errors"
+	"syscall"
+
+	"fwatchdog/internal/process"
+	"fwatchdog/protocol"
+)
+
+// What to do about a worker that did not start, in words for somebody who has never seen the protocol.
+const (
+	hintPlain = "It looks like a plain stdin/stdout program. A worker of fwatchdog speaks frames: write it with one of " +
+		"the SDKs (Node, Java, Python, Go)."
+	hintCommand = "Check fprocess: is it the right program, with the right arguments, in the right folder?"
+	hintMissing = "Check fprocess: its first word is the program. Is it spelt right, and is it in the image?"
+	hintNoRun   = "If it is a script: does its first line name an interpreter that is in the image, and may it be executed " +
+		"(chmod +x)? Or name the interpreter first, as in fprocess=\"node index.js\"."
+	hintSilent = "It neither wrote nor ended, so it may wait for input. " + hintPlain +
+		" If it is a worker that is slow to start, raise hello_timeout."
+	hintText = "It writes text where frames should be. " + hintPlain +
+		" If it is a worker, let it log to stderr, or set worker_output=fd3."
+	hintSlow    = "Loading the function takes long: raise start_timeout, or let it do less before it serves."
+	hintInit    = "Mend the function: the error above is its own."
+	hintLeft    = "A worker stays and serves requests until its stdin ends. " + hintPlain
+	hintKilled  = "The kernel kills with signal 9 when memory ends: give the container more of it, or set a smaller pool_size."
+	hintClosed  = "A worker keeps the pipe of its frames open for as long as it lives. " + hintPlain
+	hintVersion = "Build the function with an SDK, or run it with an fwatchdog, of the other's time."
+	hintBroken  = "It began with frames, so it is a worker whose SDK is broken, or whose user code writes to file descriptor 1 " +
+		"past it: set worker_output=fd3."
+)
+
+// programHint says what to do about a program that could not be started with err.
+func programHint(err error) string {
+	switch {
+	case errors.Is(err, process.ErrNotFound):
+		return hintMissing
+	case errors.Is(err, process.ErrNotExecutable):
+		return hintNoRun
+	}
+	return ""
+}
+
+// what says what happened. That a frame was at fault is worth telling only to somebody who has written one.
+func what(err error) string {
+	var v *protocol.Violation
+	switch {
+	case !errors.As(err, &v):
+		return err.Error()
+	case isPlain(v) && errors.Is(v.Err, protocol.ErrMagic):
+		return "it wrote bytes that are neither text nor a frame"
+	case isPlain(v), isVersion(v):
+		return v.Err.Error()
+	}
+	return v.Error()
+}
+
+// isPlain reports whether a violation looks like the work of a program that knows nothing of frames.
+func isPlain(v *protocol.Violation) bool {
+	return errors.Is(v.Err, errEcho) || errors.Is(v.Err, protocol.ErrMagic) && v.Last.Type == 0
+}
+
+func isVersion(v *protocol.Violation) bool { return errors.As(v.Err, new(*versionError)) }
+
+// hint says what to do about a handshake that failed with err; text is whether there was any where frames should be.
+func hint(err error, text bool) string {
+	var end *endedError
+	var v *protocol.Violation
+	switch {
+	case errors.As(err, &end):
+		return endHint(end.exit)
+	case errors.As(err, &v):
+		return violationHint(v)
+	case errors.Is(err, errHelloLate) && !text:
+		return hintSilent
+	case errors.Is(err, errHelloLate), errors.Is(err, errBanner):
+		return hintText
+	case errors.Is(err, errReadyLate):
+		return hintSlow
+	case errors.As(err, new(*initError)):
+		return hintInit
+	case errors.Is(err, errClosed):
+		return hintClosed
+	}
+	return ""
+}
+
+func endHint(exit process.Exit) string {
+	switch {
+	case exit.Status() == 0:
+		return hintLeft
+	case exit.Signal == syscall.SIGKILL:
+		return hintKilled
+	}
+	return hintCommand
+}
+
+func violationHint(v *protocol.Violation) string {
+	switch {
+	case isVersion(v):
+		return hintVersion
+	case isPlain(v):
+		return hintPlain
+	}
+	return hintBroken
+}

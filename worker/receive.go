@@ -1,0 +1,151 @@
+package worker
+
+import (
+	"fmt"
+
+	"fwatchdog/internal/exchange"
+	"fwatchdog/protocol"
+)
+
+// onResponse takes the head of the response, and the part of the body that came with it.
+func (s *stream) onResponse(payload []byte, whole bool) error {
+	resp, err := protocol.ParseResponse(payload)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.responded {
+		return errTwice
+	}
+	s.responded = true
+	if s.gone {
+		return nil
+	}
+	to := &s.x.Response
+	to.Begin(resp.Status, len(payload)-len(resp.Body))
+	for key, value := range resp.Headers.All() {
+		to.Add(key, value)
+	}
+	if whole {
+		to.Body = append(to.Body, resp.Body...)
+	} else {
+		s.body = append(s.body, resp.Body...)
+		s.inline = len(resp.Body)
+	}
+	return nil
+}
+
+// onData takes a piece of the body. Nothing is kept of what nobody wants any more.
+func (s *stream) onData(piece []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.responded {
+		return errDataFirst
+	}
+	if s.f.talk.window {
+		if s.credit -= len(piece); s.credit < 0 {
+			return errOverWindow
+		}
+	}
+	if !s.gone {
+		s.body = append(s.body, piece...)
+	}
+	return nil
+}
+
+// awaitRoom holds up the reader of a worker that knows no window, and so has this stream only, until the client has
+// taken what came.
+func (s *stream) awaitRoom() {
+	if s.f.talk.window {
+		return
+	}
+	for s.full() {
+		select {
+		case <-s.f.room:
+		case <-s.f.proc.Ended():
+			return
+		}
+	}
+}
+
+func (s *stream) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.gone && len(s.body) >= protocol.DefaultWindow
+}
+
+// onWindow takes the leave to send more DATA.
+func (s *stream) onWindow(payload []byte) error {
+	n, err := protocol.ParseWindow(payload)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.allowance += int64(n)
+	s.mu.Unlock()
+	signal(s.more)
+	return nil
+}
+
+// onError takes an ERROR in place of a response, or of the rest of one.
+func (s *stream) onError(payload []byte) error {
+	code, text, err := protocol.ParseError(payload)
+	if err != nil {
+		return err
+	}
+	refused := &exchange.RefusedError{Refusal: exchange.Raised, Text: string(text)} // unknown codes count as this one
+	switch code {
+	case protocol.CodeCancelled:
+		refused.Refusal = exchange.Cancelled
+	case protocol.CodeNotStarted:
+		refused.Refusal = exchange.NotStarted
+	case protocol.CodeBadRequest:
+		refused.Refusal = exchange.BadRequest
+	case protocol.CodeProtocol:
+		refused.Refusal = exchange.Broken
+		refused.Text = fmt.Sprintf("the host broke the protocol: %s", text)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = refused
+	}
+	return nil
+}
+
+// finish is the wire's end of the exchange: the worker's terminal frame has come, or, with an error, the worker has
+// gone. The place is given back before the caller is woken, so that its next request finds it.
+func (s *stream) finish(lost error) {
+	f := s.f
+	f.mu.Lock()
+	delete(f.streams, s.id)
+	last := f.leaving && len(f.streams) == 0
+	f.mu.Unlock()
+	s.end(lost)
+	s.over()
+	signal(s.more)
+	signal(s.wake)
+	s.release()
+	if last {
+		f.mu.Lock()
+		f.unlockAndFlush() // closes stdin once all is written
+	}
+}
+
+// end notes that no more will come.
+func (s *stream) end(lost error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if s.err == nil {
+		s.err = lost
+	}
+	if s.grace == nil {
+		return
+	}
+	s.grace.Stop()
+	if lost == nil {
+		s.f.counts.LateResponses.Add(1)
+	}
+}
