@@ -139,12 +139,12 @@ def test_window_is_granted_in_steps_of_half_a_window(host):
 
 
 def test_what_came_in_the_frame_of_a_request_is_not_granted_again(host):
-    host.write(req(1, "/size", bytes(65000), end=False), data(1, bytes(65000)), data(1, bytes(65000)))
+    host.write(req(1, "/size", bytes(65000), end=False), data(1, bytes(65536)), data(1, bytes(WINDOW // 2 - 65537)))
     host.ping()
-    host.write(data(1, bytes(65000)), data(1, end=True))
+    host.write(data(1, end=True))
 
-    assert host.exchange(1).body == b"260000"
-    assert host.granted(1) <= 195000
+    assert host.exchange(1).body == b"%d" % (65000 + WINDOW // 2 - 1)
+    assert host.granted(1) == 0
 
 
 def test_data_over_the_window_is_refused(host):
@@ -187,11 +187,19 @@ def test_sixteen_large_bodies_at_once_arrive_whole(host):
         assert host.exchange(stream).body == pattern(300000)
 
 
-def test_an_answer_does_not_wait_for_the_next_handler():
-    with worker(concurrency=4) as host:
-        host.write(req(1, "/echo", b"quick"), req(2, "/wait"), req(3, "/wait"))
+def test_a_slow_answer_does_not_wait_for_the_next_handler(host):
+    host.write(req(1, "/sleep?ms=20"), req(2, "/sleep?ms=1000"))
 
-        assert host.exchange(1).body == b"quick"
+    assert host.exchange(1).body == b"slept"
+    assert not any(one.stream == 2 for one in host.frames)
+
+
+def test_the_answers_of_a_burst_do_not_wait_for_its_last_handler():
+    with worker(concurrency=64) as host:
+        host.write(*[req(stream, "/echo", b"quick") for stream in range(1, 64)], req(64, "/sleep?ms=1000"))
+
+        assert all(host.exchange(stream).body == b"quick" for stream in range(1, 64))
+        assert not any(one.stream == 64 for one in host.frames)
 
 
 def test_a_piece_leaves_before_the_next_one_is_made(host):
