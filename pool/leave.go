@@ -9,8 +9,12 @@ import (
 
 // attend waits for the end of the worker in s, and sees it off when it is to leave.
 func (p *Pool) attend(s *slot, worker Worker) {
+	ripe := time.NewTimer(p.cfg.MinAge)
+	defer ripe.Stop()
 	for gone := false; !gone; {
 		select {
+		case <-ripe.C:
+			p.ripened()
 		case <-worker.Done():
 			p.asked(s, life.Crash) // unless it was to leave anyway
 			gone = true
@@ -22,6 +26,13 @@ func (p *Pool) attend(s *slot, worker Worker) {
 		}
 	}
 	<-s.idle // a dead worker gives its places back by itself
+}
+
+// ripened gives a worker its turn to be replaced that was due before it was old enough.
+func (p *Pool) ripened() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.grant()
 }
 
 // asked does what a worker wishes, or what its end demands.

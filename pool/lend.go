@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/life"
 )
 
 // Do lends a place to x, waiting in line when there is none, and runs x on it. A request that no worker has seen is
@@ -79,6 +80,9 @@ func (p *Pool) take(s *slot, x *exchange.Exchange) {
 	s.inflight++
 	p.free--
 	x.Worker = s.id
+	if s.served == s.maxServed { // it serves this one as any other, and more until there is a successor
+		p.replace(s, life.MaxRequests)
+	}
 }
 
 // giveBack returns a place of s, and lends it to whoever has waited longest.

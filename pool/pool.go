@@ -26,6 +26,16 @@ type Config struct {
 	DrainTimeout time.Duration
 	// StopTimeout is how long a worker may take to leave once it was asked to; then it is killed. More than 0.
 	StopTimeout time.Duration
+	// MaxRequests is after how many requests a worker is replaced; 0 is never.
+	MaxRequests uint64
+	// MaxAge is after how long a worker should be replaced; 0 is never. The pool draws each worker's own limit, which
+	// Snapshot tells; to measure its age is the supervisor's.
+	MaxAge time.Duration
+	// Jitter is by which part MaxRequests and MaxAge vary from worker to worker, from 0 to 1: 0.1 is a tenth more or
+	// less.
+	Jitter float64
+	// MinAge is how long a worker serves before it is replaced for a soft reason.
+	MinAge time.Duration
 }
 
 // Validate reports every field that is out of range.
@@ -42,6 +52,9 @@ func (c Config) Validate() error {
 	bad(c.QueueTimeout <= 0, "queue_timeout", c.QueueTimeout, "more than 0")
 	bad(c.DrainTimeout < 0, "the drain timeout", c.DrainTimeout, "0, which is no limit, or more")
 	bad(c.StopTimeout <= 0, "stop_timeout", c.StopTimeout, "more than 0")
+	bad(c.MaxAge < 0, "worker_max_age", c.MaxAge, "0, which is no limit, or more")
+	bad(!(c.Jitter >= 0 && c.Jitter <= 1), "recycle_jitter", c.Jitter, "from 0 to 1") // also when it is no number
+	bad(c.MinAge < 0, "worker_min_age", c.MinAge, "0 or more")
 	return errors.Join(errs...)
 }
 

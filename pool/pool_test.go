@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,10 @@ func TestConfigReportsEveryFieldThatIsOutOfRange(t *testing.T) {
 		{"nothing set", func(c *Config) { *c = Config{} }, []string{"pool_size", "queue_timeout", "stop_timeout"}},
 		{"concurrency", func(c *Config) { c.Concurrency = -1 }, []string{"worker_concurrency"}},
 		{"queue size", func(c *Config) { c.QueueSize = -2 }, []string{"queue_size"}},
+		{"age", func(c *Config) { c.MaxAge, c.MinAge = -1, -1 }, []string{"worker_max_age", "worker_min_age"}},
+		{"jitter below 0", func(c *Config) { c.Jitter = -0.1 }, []string{"recycle_jitter"}},
+		{"jitter over 1", func(c *Config) { c.Jitter = 1.1 }, []string{"recycle_jitter"}},
+		{"jitter that is no number", func(c *Config) { c.Jitter = math.NaN() }, []string{"recycle_jitter"}},
 		{"drain timeout", func(c *Config) { c.DrainTimeout = -time.Second }, []string{"drain timeout"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -120,6 +120,7 @@ func (p *Pool) began(s *slot, worker Worker) {
 	s.inflight, s.used, s.served, s.why = 0, 0, 0, ""
 	s.leave, s.idle = make(chan struct{}), make(chan struct{})
 	s.patience, s.kill = context.WithCancel(p.hurry)
+	s.maxServed, s.maxAge = p.cfg.drawLimits()
 	p.ready, p.places = true, limit
 	p.move(s, Ready)
 	if p.closed {

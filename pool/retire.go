@@ -1,11 +1,16 @@
 package pool
 
-import "fwatchdog/internal/life"
+import (
+	"time"
+
+	"fwatchdog/internal/life"
+)
 
 // Retire asks that the worker with this serial number leaves; a serial whose worker has gone names nobody, so that a
 // stale verdict cannot hit a successor. Hard reasons (a memory limit, a heartbeat) take effect at once, also on a worker
 // that is leaving already. For all others the worker serves until there is a successor, and one worker is replaced at a
-// time: whoever is due later waits for its turn. Retire reports whether there was such a worker in service.
+// time: whoever is due later, or is younger than Config.MinAge, waits for its turn. Retire reports whether there was such
+// a worker in service.
 func (p *Pool) Retire(serial uint64, why life.Reason) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -45,12 +50,13 @@ func (p *Pool) replace(s *slot, why life.Reason) {
 	}
 }
 
-// grant lets the worker yield that is due and has been there longest, unless another one yields. p.mu is held.
+// grant lets the worker yield that is due, old enough and has been there longest, unless another one yields. p.mu is
+// held.
 func (p *Pool) grant() {
 	if p.retiring != nil {
 		return
 	}
-	p.retiring = p.oldest(func(s *slot) bool { return s.why != "" })
+	p.retiring = p.oldest(func(s *slot) bool { return s.why != "" && time.Since(s.ready) >= p.cfg.MinAge })
 	if p.retiring != nil {
 		p.dismiss(p.retiring)
 		p.refill()

@@ -70,6 +70,9 @@ func newScenario(t *testing.T, seed uint64) *scenario {
 		QueueTimeout: pick(d, time.Second, 10*time.Second),
 		DrainTimeout: pick(d, 0, 5*time.Second),
 		StopTimeout:  pick(d, time.Second, 10*time.Second),
+		MaxRequests:  pick(d, uint64(0), 3, 20),
+		Jitter:       0.5,
+		MinAge:       pick(d, 0, time.Second),
 	})
 	s.dresses(func(f *fake) {
 		f.limit = 1 + d.below(4)

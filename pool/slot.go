@@ -59,6 +59,10 @@ type slot struct {
 	patience context.Context // ends when it is to be killed
 	kill     context.CancelFunc
 
+	// What the present worker's life is limited to; 0 is no limit.
+	maxServed uint64
+	maxAge    time.Duration
+
 	// Of its predecessors.
 	last     life.Reason // why the previous one left
 	failures int         // starts that failed since one was ready for a while

@@ -22,6 +22,7 @@ type SlotInfo struct {
 	Limit    int           // places of the worker
 	Served   uint64        // requests that the worker got
 	Age      time.Duration // since READY; 0 unless ready or draining
+	MaxAge   time.Duration // at which it should be replaced: Config.MaxAge with the jitter of this worker; 0 is never
 	Why      life.Reason   // why the worker leaves or is due to; "" when it stays
 	Last     life.Reason   // why the previous worker left
 	Vitals   life.Vitals
@@ -70,7 +71,7 @@ func (s *slot) info() SlotInfo {
 	info.ID.Slot = s.number
 	if s.worker != nil {
 		info.Limit, info.Served, info.Why = s.limit, s.served, s.why
-		info.Age = time.Since(s.ready)
+		info.Age, info.MaxAge = time.Since(s.ready), s.maxAge
 	}
 	return info
 }
