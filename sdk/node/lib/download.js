@@ -54,7 +54,7 @@ class Download {
       this.stop();
       return;
     }
-    this.#output.append(TYPE.DATA, END, this.#exchange.stream, null, null);
+    this.#output.append(TYPE.DATA, END, this.#exchange.stream, null);
     this.#exchange.close();
   }
 
@@ -77,7 +77,7 @@ class Download {
       if (this.#output.blocked || (length === 0 && bytes.length > 0)) return this.#sendLater(bytes.subarray(at), last);
       const end = at + length;
       const flags = last && end === bytes.length ? END : 0;
-      if (length > 0 || flags === END) this.#output.append(TYPE.DATA, flags, this.#exchange.stream, null, bytes.subarray(at, end));
+      if (length > 0 || flags === END) this.#output.append(TYPE.DATA, flags, this.#exchange.stream, bytes.subarray(at, end));
       this.#window -= length;
       at = end;
     } while (at < bytes.length);

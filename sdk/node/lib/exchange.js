@@ -36,7 +36,7 @@ class Exchange {
   /** The request's body, made when somebody asks for it: most requests have none. */
   get upload() {
     if (this.#upload === null) {
-      this.#upload = new Upload(this.#inline, this.#complete, this.#worker.window, (bytes) => this.#grant(bytes));
+      this.#upload = new Upload(this, this.#inline, this.#complete, this.#worker.window);
       if (this.#cancelled !== null) this.#upload.fail(this.#cancelled);
       else if (this.#worker.inputEnded) this.endInput();
     }
@@ -78,6 +78,11 @@ class Exchange {
     else this.#download.grant(bytes);
   }
 
+  /** Allows the host more bytes of the request's body. */
+  grant(bytes) {
+    if (!this.#over) this.#worker.output.appendFrame(encode({ type: 'WINDOW', stream: this.stream, bytes }));
+  }
+
   /** Takes a CANCEL: a response that has begun is broken off, else the handler is told and has the last word. */
   cancel(reason) {
     if (this.#cancelled !== null) return;
@@ -108,24 +113,24 @@ class Exchange {
     const room = output.maxPayload - head.length;
     if (typeof body === 'string') {
       if (3 * body.length <= room) {
-        output.appendText(TYPE.RESP, END, this.stream, head, body);
+        output.appendWithText(TYPE.RESP, END, this.stream, head, body);
         this.close();
         return;
       }
       body = Buffer.from(body);
     }
     if (body === null || body.length <= room) {
-      output.append(TYPE.RESP, END, this.stream, head, body);
+      output.appendWithHead(TYPE.RESP, END, this.stream, head, body);
       this.close();
       return;
     }
-    output.append(TYPE.RESP, 0, this.stream, head, body.subarray(0, room));
+    output.appendWithHead(TYPE.RESP, 0, this.stream, head, body.subarray(0, room));
     this.#startDownload().sendLast(body.subarray(room));
   }
 
   /** Answers with a body that comes in pieces, from an async iterable. The head leaves at once. */
   sendPieces(head, source) {
-    this.#worker.output.append(TYPE.RESP, 0, this.stream, head, null);
+    this.#worker.output.appendWithHead(TYPE.RESP, 0, this.stream, head, null);
     this.#startDownload().sendAll(source);
   }
 
@@ -150,7 +155,7 @@ class Exchange {
   /** Notes that the terminal frame has been sent. */
   close() {
     this.#over = true;
-    this.#upload?.fail(new Error('the request has been answered'));
+    if (this.#upload !== null && !this.#upload.complete) this.#upload.fail(new Error('the request has been answered'));
     this.#worker.closed(this);
   }
 
@@ -170,10 +175,6 @@ class Exchange {
     const { output } = this.#worker;
     output.appendFrame(encode({ type: 'ERROR', end: true, stream: this.stream, code, text: cutText(text, output.maxPayload - 2) }));
     this.close();
-  }
-
-  #grant(bytes) {
-    if (!this.#over) this.#worker.output.appendFrame(encode({ type: 'WINDOW', stream: this.stream, bytes }));
   }
 }
 

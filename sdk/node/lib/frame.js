@@ -85,54 +85,39 @@ function decodeRequestHead(bytes, start, end) {
   return { timeoutMs, method, target, text: meta.text, headersAt, bodyAt: start + 4 + meta.text.length };
 }
 
-/** Encodes a string as u16 length + bytes. Returns where it ends. */
-function writeString(bytes, at, string) {
-  bytes.writeUInt16BE(string.length, at);
-  return at + 2 + bytes.write(string, at + 2, 'latin1');
-}
+// Encoders of heads build latin-1 strings: one write brings a whole head into the output, however many fields it has.
 
-function sizeOfPairs(list) {
-  let size = 2;
-  for (const [key, value] of list) size += 4 + key.length + value.length;
-  return size;
-}
+const u8 = (number) => String.fromCharCode(number & 0xff);
+const u16 = (number) => String.fromCharCode((number >>> 8) & 0xff, number & 0xff);
+const u32 = (number) => u16(number >>> 16) + u16(number);
 
-function writePairs(bytes, at, list) {
-  at = bytes.writeUInt16BE(list.length, at);
-  for (const [key, value] of list) at = writeString(bytes, writeString(bytes, at, key), value);
-  return at;
+/** Encodes a string: u16 length + bytes. */
+function encodeString(string) {
+  return u16(string.length) + string;
 }
 
 function encodePairs(list) {
-  const bytes = Buffer.allocUnsafe(sizeOfPairs(list));
-  writePairs(bytes, 0, list);
-  return bytes;
+  let pairs = u16(list.length);
+  for (const [key, value] of list) pairs += encodeString(key) + encodeString(value);
+  return pairs;
 }
 
-/** Encodes what precedes the inline body of a RESP. A head of more than `limit` bytes is a RangeError. */
-function encodeResponseHead(status, headers, limit = MAX_PAYLOAD) {
-  const size = 6 + sizeOfPairs(headers);
+/**
+ * Encodes what precedes the inline body of a RESP, as a latin-1 string. `strings` are the headers, `count` of them, each
+ * a name and a value from `encodeString`. A head of more than `limit` bytes is a RangeError.
+ */
+function encodeResponseHead(status, count, strings, limit = MAX_PAYLOAD) {
+  const size = 8 + strings.length;
   if (size > limit) throw new RangeError(`response headers too large: ${size} bytes, at most ${limit} here`);
-  const bytes = Buffer.allocUnsafe(size);
-  bytes.writeUInt32BE(bytes.length - 4, 0);
-  bytes.writeUInt16BE(status, 4);
-  writePairs(bytes, 6, headers);
-  return bytes;
+  return u32(size - 4) + u16(status) + u16(count) + strings;
 }
 
-/** Encodes what precedes the inline body of a REQ. */
-function encodeRequestHead({ timeoutMs, method, target, headers }) {
-  const bytes = Buffer.allocUnsafe(4 + 4 + 2 + method.length + 2 + target.length + sizeOfPairs(headers));
-  bytes.writeUInt32BE(bytes.length - 4, 0);
-  bytes.writeUInt32BE(timeoutMs, 4);
-  writePairs(bytes, writeString(bytes, writeString(bytes, 8, method), target), headers);
-  return bytes;
+function withMeta(meta, body) {
+  return Buffer.concat([latin1(u32(meta.length) + meta), body]);
 }
 
-function numberBytes(size, number) {
-  const bytes = Buffer.allocUnsafe(size);
-  bytes.writeUIntBE(number, 0, size);
-  return bytes;
+function latin1(string) {
+  return Buffer.from(string, 'latin1');
 }
 
 const nonce = {
@@ -146,7 +131,7 @@ const nonce = {
 /** Each type's payload: `encode` takes the meaning of a frame apart into bytes, `decode` puts it together again. */
 const PAYLOAD = {
   HELLO: {
-    encode: (f) => Buffer.concat([numberBytes(2, f.min), numberBytes(2, f.max), encodePairs(f.pairs)]),
+    encode: (f) => latin1(u16(f.min) + u16(f.max) + encodePairs(f.pairs)),
     decode(payload) {
       const cursor = new Cursor(payload.toString('latin1'));
       const hello = { min: cursor.u16(), max: cursor.u16(), pairs: cursor.pairs() };
@@ -156,7 +141,7 @@ const PAYLOAD = {
     },
   },
   READY: {
-    encode: (f) => encodePairs(f.pairs),
+    encode: (f) => latin1(encodePairs(f.pairs)),
     decode(payload) {
       if (payload.length === 0) return { pairs: [] };
       const cursor = new Cursor(payload.toString('latin1'));
@@ -172,21 +157,21 @@ const PAYLOAD = {
     decode: (payload) => ({ reason: payload.toString() }),
   },
   LOG: {
-    encode: (f) => Buffer.concat([numberBytes(1, f.level), Buffer.from(f.text)]),
+    encode: (f) => Buffer.concat([latin1(u8(f.level)), Buffer.from(f.text)]),
     decode(payload) {
       demand(payload.length >= 1, 'LOG without a level');
       return { level: Math.min(payload[0], LEVELS.length - 1), text: payload.toString('utf8', 1) };
     },
   },
   REQ: {
-    encode: (f) => Buffer.concat([encodeRequestHead(f), f.body]),
+    encode: (f) => withMeta(u32(f.timeoutMs) + encodeString(f.method) + encodeString(f.target) + encodePairs(f.headers), f.body),
     decode(payload) {
       const { timeoutMs, method, target, text, headersAt, bodyAt } = decodeRequestHead(payload, 0, payload.length);
       return { timeoutMs, method, target, headers: pairsAt(text, headersAt), body: payload.subarray(bodyAt) };
     },
   },
   RESP: {
-    encode: (f) => Buffer.concat([encodeResponseHead(f.status, f.headers), f.body]),
+    encode: (f) => withMeta(u16(f.status) + encodePairs(f.headers), f.body),
     decode(payload) {
       const meta = metaOf(payload, 0, payload.length);
       const status = meta.u16();
@@ -199,21 +184,21 @@ const PAYLOAD = {
     decode: (payload) => ({ body: payload }),
   },
   WINDOW: {
-    encode: (f) => numberBytes(4, f.bytes),
+    encode: (f) => latin1(u32(f.bytes)),
     decode(payload) {
       demand(payload.length === 4, 'WINDOW has 4 bytes');
       return { bytes: payload.readUInt32BE(0) };
     },
   },
   CANCEL: {
-    encode: (f) => numberBytes(1, f.reason),
+    encode: (f) => latin1(u8(f.reason)),
     decode(payload) {
       demand(payload.length === 1, 'CANCEL has 1 byte');
       return { reason: payload[0] };
     },
   },
   ERROR: {
-    encode: (f) => Buffer.concat([numberBytes(2, f.code), Buffer.from(f.text)]),
+    encode: (f) => Buffer.concat([latin1(u16(f.code)), Buffer.from(f.text)]),
     decode(payload) {
       demand(payload.length >= 2, 'ERROR without a code');
       return { code: payload.readUInt16BE(0), text: payload.toString('utf8', 2) };
@@ -238,4 +223,4 @@ function decode(type, payload) {
   return name === undefined ? { type: 'UNKNOWN', ignored: true } : { type: name, ...PAYLOAD[name].decode(payload) };
 }
 
-module.exports = { decodeRequestHead, pairsAt, encodeResponseHead, encode, decode };
+module.exports = { decodeRequestHead, pairsAt, encodeString, encodeResponseHead, encode, decode };

@@ -25,21 +25,25 @@ class Output {
     this.maxPayload = maxPayload;
   }
 
-  /** Appends a frame whose payload is `head` and `body`, each of which may be null. */
-  append(type, flags, stream, head, body) {
-    const headLength = head === null ? 0 : head.length;
-    const length = headLength + (body === null ? 0 : body.length);
-    const at = this.#reserve(HEADER + length);
-    writeHeader(this.bytes, at, type, flags, stream, length);
-    if (headLength > 0) this.bytes.set(head, at + HEADER);
-    if (body !== null) this.bytes.set(body, at + HEADER + headLength);
+  /** Appends a frame whose payload is a body, which may be null. */
+  append(type, flags, stream, body) {
+    this.appendWithHead(type, flags, stream, '', body);
   }
 
-  /** Like `append` with a string as the body, which must fit even if every character of it takes 3 bytes. */
-  appendText(type, flags, stream, head, text) {
+  /** Appends a frame whose payload is a head (a latin-1 string) and a body, which may be null. */
+  appendWithHead(type, flags, stream, head, body) {
+    const length = head.length + (body === null ? 0 : body.length);
+    const at = this.#reserve(HEADER + length);
+    writeHeader(this.bytes, at, type, flags, stream, length);
+    if (head !== '') this.bytes.write(head, at + HEADER, 'latin1');
+    if (body !== null) this.bytes.set(body, at + HEADER + head.length);
+  }
+
+  /** The same with a text as the body, which must fit even if every character of it takes 3 bytes. */
+  appendWithText(type, flags, stream, head, text) {
     const at = this.#reserve(HEADER + head.length + 3 * text.length);
     const bodyAt = at + HEADER + head.length;
-    this.bytes.set(head, at + HEADER);
+    this.bytes.write(head, at + HEADER, 'latin1');
     this.end = bodyAt + this.bytes.write(text, bodyAt);
     writeHeader(this.bytes, at, type, flags, stream, this.end - at - HEADER);
   }

@@ -70,18 +70,13 @@ class Request {
   }
 
   /** Returns a promise of the whole body as text (UTF-8). */
-  async text() {
-    return (await this.body()).toString();
+  text() {
+    return this.body().then(textOf);
   }
 
   /** Returns a promise of the whole body as the value of its JSON text. Anything else is a BadRequest. */
-  async json() {
-    const text = await this.text();
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw new BadRequest(`the body is not JSON: ${error.message}`, { cause: error });
-    }
+  json() {
+    return this.body().then(jsonOf);
   }
 
   /** The body piece by piece: an async iterable of Buffers. Only reading makes the host send more. */
@@ -92,6 +87,18 @@ class Request {
   /** Logs a text with the level `debug`, `info`, `warn` or `error`. */
   log(level, text) {
     this.#exchange.log(level, text);
+  }
+}
+
+function textOf(bytes) {
+  return bytes.toString();
+}
+
+function jsonOf(bytes) {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch (error) {
+    throw new BadRequest(`the body is not JSON: ${error.message}`, { cause: error });
   }
 }
 

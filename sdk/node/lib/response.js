@@ -1,16 +1,20 @@
 'use strict';
 
-const { encodeResponseHead } = require('./frame.js');
+const { encodeResponseHead, encodeString } = require('./frame.js');
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 
 // The heads of most responses, encoded once.
-const EMPTY_HEAD = encodeResponseHead(200, []);
-const TEXT_HEAD = encodeResponseHead(200, [['content-type', TEXT]]);
-const BYTES_HEAD = encodeResponseHead(200, [['content-type', BYTES]]);
-const JSON_HEAD = encodeResponseHead(200, [['content-type', JSON_TYPE]]);
+const EMPTY_HEAD = encodeResponseHead(200, 0, '');
+const TEXT_HEAD = headOfType(TEXT);
+const BYTES_HEAD = headOfType(BYTES);
+const JSON_HEAD = headOfType(JSON_TYPE);
+
+function headOfType(type) {
+  return encodeResponseHead(200, 1, encodeString('content-type') + encodeString(type));
+}
 
 /** Answers an exchange with what a handler returned. */
 function respond(exchange, value) {
@@ -44,9 +48,10 @@ function jsonOf(value) {
 
 function respondWithHead(exchange, { status = 200, headers, body }) {
   if (!Number.isInteger(status) || status < 200 || status > 999) throw new RangeError(`status ${status} is not in 200 to 999`);
-  const list = headers === undefined ? [] : headerList(headers);
+  const list = new HeaderList();
+  if (headers !== undefined) list.addAll(headers);
   if (body === undefined || body === null) {
-    exchange.sendWhole(encodeResponseHead(status, list, exchange.maxHead), null);
+    exchange.sendWhole(list.head(status, exchange), null);
     return;
   }
   let type = BYTES;
@@ -57,33 +62,66 @@ function respondWithHead(exchange, { status = 200, headers, body }) {
     type = JSON_TYPE;
     body = jsonOf(body);
   }
-  if (!list.some((pair) => pair[0] === 'content-type')) list.push(['content-type', type]);
-  const head = encodeResponseHead(status, list, exchange.maxHead);
+  if (!list.hasType) list.add('content-type', type);
+  const head = list.head(status, exchange);
   if (whole) exchange.sendWhole(head, body);
   else exchange.sendPieces(head, body);
-}
-
-/** Makes a list of `[name, value]` of an object (a value may be an array), or of anything that iterates over pairs. */
-function headerList(headers) {
-  const list = [];
-  const pairs = typeof headers[Symbol.iterator] === 'function' ? headers : Object.entries(headers);
-  for (const [name, value] of pairs) {
-    if (!Array.isArray(value)) list.push(header(name, value));
-    else for (const one of value) list.push(header(name, one));
-  }
-  return list;
 }
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const NOT_A_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** Checks a header: a line break in one would let its sender write headers, or a body, of his own. */
-function header(name, value) {
-  if (value === undefined || value === null) throw new TypeError(`header ${name} has no value`);
-  const text = String(value);
+/** Names that have been checked and encoded. Functions send few different ones; the limit is for those that do not. */
+const names = new Map();
+const MAX_NAMES = 256;
+
+function encodeName(name) {
+  const known = names.get(name);
+  if (known !== undefined) return known;
   if (!TOKEN.test(name)) throw new TypeError(`${JSON.stringify(name)} is not a header name`);
-  if (NOT_A_VALUE.test(text)) throw new TypeError(`the value of header ${name} has characters that a header cannot hold`);
-  return [name.toLowerCase(), text];
+  const encoded = encodeString(name.toLowerCase());
+  if (names.size < MAX_NAMES) names.set(name, encoded);
+  return encoded;
+}
+
+const CONTENT_TYPE = encodeString('content-type');
+
+/** Headers that are being encoded. */
+class HeaderList {
+  /** Whether a Content-Type is among them. */
+  hasType = false;
+  #count = 0;
+  #strings = '';
+
+  /** Adds those of an object (a value may be an array), or of anything that iterates over pairs. */
+  addAll(headers) {
+    if (typeof headers[Symbol.iterator] === 'function') {
+      for (const [name, value] of headers) this.#addEach(name, value);
+    } else {
+      for (const name of Object.keys(headers)) this.#addEach(name, headers[name]);
+    }
+  }
+
+  #addEach(name, value) {
+    if (!Array.isArray(value)) this.add(name, value);
+    else for (const one of value) this.add(name, one);
+  }
+
+  /** Adds a header. It is checked: a line break in one would let its sender write headers, or a body, of his own. */
+  add(name, value) {
+    if (value === undefined || value === null) throw new TypeError(`header ${name} has no value`);
+    const text = String(value);
+    if (NOT_A_VALUE.test(text)) throw new TypeError(`the value of header ${name} has characters that a header cannot hold`);
+    const encoded = encodeName(name);
+    if (encoded === CONTENT_TYPE) this.hasType = true;
+    this.#strings += encoded + encodeString(text);
+    this.#count++;
+  }
+
+  /** Encodes the head of a response. */
+  head(status, exchange) {
+    return encodeResponseHead(status, this.#count, this.#strings, exchange.maxHead);
+  }
 }
 
 module.exports = { respond };

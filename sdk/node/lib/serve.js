@@ -141,7 +141,7 @@ class Worker {
     if (stream <= this.#lastStream) throw new FrameError('stream', `stream ${stream} is used a second time`);
     this.#lastStream = stream;
     const head = decodeRequestHead(bytes, start, end);
-    const inline = head.bodyAt === end ? null : Buffer.from(bytes.subarray(head.bodyAt, end));
+    const inline = head.bodyAt === end ? null : copyOf(bytes, head.bodyAt, end);
     const exchange = new Exchange(this, stream, inline, complete);
     const refusal = this.#refusal();
     this.#open.set(stream, exchange);
@@ -172,7 +172,7 @@ class Worker {
   #data(stream, complete, bytes, start, end) {
     const exchange = this.#open.get(stream);
     if (exchange === undefined) return; // it has ended meanwhile: they crossed on the pipe
-    const allowed = exchange.data(Buffer.from(bytes.subarray(start, end)), complete);
+    const allowed = exchange.data(copyOf(bytes, start, end), complete);
     if (!allowed) throw new FrameError('stream', `DATA on stream ${stream} over the window, or behind its end`);
   }
 
@@ -205,6 +205,13 @@ class Worker {
     const text = cutText(describe(error), this.output.maxPayload - 2);
     this.output.appendFrame(encode({ type: 'ERROR', stream: 0, code: CODE.INIT, text }));
   }
+}
+
+/** Copies what will be used anew. */
+function copyOf(bytes, start, end) {
+  const copy = Buffer.allocUnsafe(end - start);
+  bytes.copy(copy, 0, start, end);
+  return copy;
 }
 
 function stop(code, why) {

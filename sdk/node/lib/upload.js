@@ -5,7 +5,7 @@
  * window, so no more than a window of it ever waits here.
  */
 class Upload {
-  #grant;
+  #exchange;
   #window;
   #credit; // the bytes of DATA that the host may still send
   #read; // the bytes of DATA that have been read and not been granted again
@@ -17,10 +17,9 @@ class Upload {
 
   /**
    * `inline` is what came with the request, which flow control does not count, or null; `complete` says that it is all.
-   * `grant(bytes)` sends a WINDOW.
    */
-  constructor(inline, complete, window, grant) {
-    this.#grant = grant;
+  constructor(exchange, inline, complete, window) {
+    this.#exchange = exchange;
     this.#window = window;
     this.#credit = window;
     this.#read = 0;
@@ -66,6 +65,7 @@ class Upload {
   }
 
   async #collect() {
+    if (this.#complete && this.#pieces.length === 1) return this.read(); // most bodies
     const pieces = [];
     for (let piece = await this.read(); piece !== null; piece = await this.read()) pieces.push(piece);
     return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
@@ -87,7 +87,7 @@ class Upload {
     this.#read += piece.length;
     if (!this.#complete && this.#read >= this.#window / 2) {
       this.#credit += this.#read;
-      this.#grant(this.#read);
+      this.#exchange.grant(this.#read);
       this.#read = 0;
     }
     return piece;

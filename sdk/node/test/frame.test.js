@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { END, FROM, FrameError, HEADER, MAX_PAYLOAD, TYPE } = require('../lib/header.js');
-const { decode, encode, encodeResponseHead } = require('../lib/frame.js');
+const { decode, encode, encodeResponseHead, encodeString } = require('../lib/frame.js');
 const { FrameReader } = require('../lib/reader.js');
 const { SHARED_PAYLOAD } = require('./host.js');
 
@@ -98,9 +98,9 @@ describe('frame reader', () => {
 });
 
 test('a response head over the limit is refused before anything is allocated', () => {
-  const head = (n) => encodeResponseHead(200, [['x', 'a'.repeat(n)]], 100);
-  assert.equal(head(100 - 6 - 2 - 4 - 1).length, 100);
-  assert.throws(() => head(100 - 6 - 2 - 4), /response headers too large: 101 bytes, at most 100/);
+  const head = (n) => encodeResponseHead(200, 1, encodeString('x') + encodeString('a'.repeat(n)), 100);
+  assert.equal(head(100 - 8 - 4 - 1).length, 100);
+  assert.throws(() => head(100 - 8 - 4), /response headers too large: 101 bytes, at most 100/);
 });
 
 test('strings are latin-1: one byte for one character', () => {

@@ -17,12 +17,14 @@ const SHARED_PAYLOAD = 4084;
 const WINDOW = 262144;
 
 /** Makes a real pipe, not the socket pair that child_process would make. Each end has an open file of its own. */
-function makePipe(folder, name) {
-  const file = path.join(folder, name);
+function makePipe() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'fwatchdog-'));
+  const file = path.join(folder, 'pipe');
   execFileSync('mkfifo', [file]);
   const both = fs.openSync(file, 'r+'); // lets the two opens below succeed at once
   const pipe = { read: fs.openSync(file, 'r'), write: fs.openSync(file, 'w') };
   fs.closeSync(both);
+  fs.rmSync(folder, { recursive: true });
   return pipe;
 }
 
@@ -46,10 +48,8 @@ class Host extends EventEmitter {
   constructor({ fd = 3, program = [CONFORMANCE], env = {}, nodeOptions = [] }) {
     super();
     this.#limit = fd === 1 ? SHARED_PAYLOAD : MAX_PAYLOAD;
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'fwatchdog-'));
-    const toWorker = makePipe(folder, 'in');
-    const fromWorker = makePipe(folder, 'out');
-    fs.rmSync(folder, { recursive: true });
+    const toWorker = makePipe();
+    const fromWorker = makePipe();
     const stdio = [toWorker.read, fd === 1 ? fromWorker.write : 'pipe', 'pipe'];
     if (fd === 3) stdio.push(fromWorker.write);
     this.child = spawn(process.execPath, [...nodeOptions, ...program], {
@@ -212,4 +212,4 @@ async function start(t, { greet = true, ...options } = {}) {
   return host;
 }
 
-module.exports = { start, WINDOW, SHARED_PAYLOAD, CONFORMANCE };
+module.exports = { makePipe, start, WINDOW, SHARED_PAYLOAD, CONFORMANCE };

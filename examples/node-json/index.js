@@ -1,0 +1,6 @@
+'use strict';
+
+const { serve } = require('fwatchdog');
+const handle = require('./handler.js');
+
+serve(handle);
