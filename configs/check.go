@@ -36,6 +36,7 @@ func (s *Settings) outOfRange() []error {
 	bad(s.MetricsPort != 0 && s.MetricsPort == s.Port, "metrics_port", s.MetricsPort, "another than port")
 	bad(s.LogBufferSize != -1 && (s.LogBufferSize < 1 || s.LogBufferSize > 1<<30), "log_buffer_size", s.LogBufferSize,
 		"1 to 1GiB, or -1 for no limit")
+	bad(s.WorkerMaxRequests < 0, "worker_max_requests", s.WorkerMaxRequests, "0, which is never, or more")
 	_, err := s.Command()
 	problems = append(problems, err)
 	for _, part := range []interface{ Validate() error }{s.Pool(), s.Server(), s.Supervisor(), s.Worker()} {

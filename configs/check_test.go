@@ -17,6 +17,7 @@ import (
 const (
 	needDuration = "it must be a duration such as 10s, 1m30s or 1.5, which is seconds"
 	needSize     = "it must be a number of bytes, or one with KiB, MiB or GiB (or K, M, G, which are the same)"
+	needLimit    = "it must be auto, off, or a size such as 256MiB, 512M or a number of bytes"
 	needBool     = "it must be true or false (or 1, t, T, TRUE, True, 0, f, F, FALSE, False)"
 )
 
@@ -55,6 +56,14 @@ func TestBadValueIsNamedWithWhatIsAllowed(t *testing.T) {
 		{"stop_timeout=0", "stop_timeout is 0s: it must be more than 0"},
 		{"ping_interval=-1", "ping_interval is -1s: it must be 0, which turns the heartbeat off, or more"},
 		{"ping_misses=0", "ping_misses is 0: it must be at least 1"},
+		{"worker_max_requests=-1", "worker_max_requests is -1: it must be 0, which is never, or more"},
+		{"worker_max_age=-1", "worker_max_age is -1s: it must be 0, which is no limit, or more"},
+		{"recycle_jitter=101%", `recycle_jitter is "101%" (environment): it must be 0% to 100%`},
+		{"worker_min_age=-1", "worker_min_age is -1s: it must be 0 or more"},
+		{"worker_memory_soft=-1", `worker_memory_soft is "-1" (environment): ` + needLimit},
+		{"worker_memory_hard=none", `worker_memory_hard is "none" (environment): ` + needLimit},
+		{"memory_metric=uss", `memory_metric is "uss" (environment): it must be one of rss, pss`},
+		{"memory_interval=-1", "memory_interval is -1s: it must be 0, which turns it off, or more"},
 		{"log_format=xml", `log_format is "xml" (environment): it must be one of json, text`},
 		{"log_level=INFO", `log_level is "INFO" (environment): it must be one of debug, info, warn, error`},
 		{"log_buffer_size=abc", `log_buffer_size is "abc" (environment): ` + needSize},
@@ -148,16 +157,19 @@ func TestPartsGetWhatIsSet(t *testing.T) {
 		"pool_size=1", "worker_concurrency=2", "queue_size=3", "queue_timeout=4", "stop_timeout=5",
 		"max_inflight=6", "max_body=7", "read_timeout=8", "write_timeout=9", "exec_timeout=10",
 		"ping_interval=11", "ping_misses=12", "hello_timeout=13", "start_timeout=14", "cancel_grace=15",
-		"log_buffer_size=16", "worker_output=fd3",
+		"log_buffer_size=16", "worker_output=fd3", "worker_max_requests=17", "worker_max_age=18", "recycle_jitter=25%",
+		"worker_min_age=19", "worker_memory_soft=20", "worker_memory_hard=21", "memory_metric=pss", "memory_interval=22",
 	}}.settings(t)
 
 	s := time.Second
 	inWorker := worker.Config{Concurrency: 2, HelloTimeout: 13 * s, StartTimeout: 14 * s, CancelGrace: 15 * s, LineLimit: 16}
 	inWorker.Command.FD3 = true
 	for _, part := range []struct{ want, got any }{
-		{pool.Config{Size: 1, Concurrency: 2, QueueSize: 3, QueueTimeout: 4 * s, StopTimeout: 5 * s}, got.Pool()},
+		{pool.Config{Size: 1, Concurrency: 2, QueueSize: 3, QueueTimeout: 4 * s, StopTimeout: 5 * s,
+			MaxRequests: 17, MaxAge: 18 * s, Jitter: 0.25, MinAge: 19 * s}, got.Pool()},
 		{server.Config{MaxInflight: 6, MaxBody: 7, ReadTimeout: 8 * s, WriteTimeout: 9 * s, ExecTimeout: 10 * s}, got.Server()},
-		{supervisor.Config{PingInterval: 11 * s, PingMisses: 12}, got.Supervisor()},
+		{supervisor.Config{PingInterval: 11 * s, PingMisses: 12, MemoryInterval: 22 * s, MemorySoft: 20, MemoryHard: 21,
+			MemoryMetric: "pss", MinAge: 19 * s, Workers: 1}, got.Supervisor()},
 		{inWorker, got.Worker()},
 	} {
 		if diff := cmp.Diff(part.want, part.got); diff != "" {
@@ -172,8 +184,10 @@ func TestWorkerGetsNoLineLimitAsZero(t *testing.T) {
 	}
 }
 
-func TestWordsOfTheLogAreThoseOfTheLogger(t *testing.T) {
-	for name, want := range map[string][]string{"log_format": logging.Formats, "log_level": logging.Levels} {
+func TestWordsAreThoseOfThePartThatReadsThem(t *testing.T) {
+	for name, want := range map[string][]string{
+		"log_format": logging.Formats, "log_level": logging.Levels, "memory_metric": supervisor.Metrics,
+	} {
 		_, err := input{environ: []string{name + "=?"}}.check(t)
 		if text := "it must be one of " + strings.Join(want, ", "); err == nil || !strings.HasSuffix(err.Error(), text) {
 			t.Errorf("got %v, want %s", err, text)

@@ -48,6 +48,15 @@ type Settings struct {
 	PingInterval time.Duration `default:"5s" help:"How often a worker is asked for a sign of life; 0 turns the heartbeat off." group:"Worker"`
 	PingMisses   int           `default:"3" help:"After how many unanswered intervals a worker is taken for dead." group:"Worker"`
 
+	WorkerMaxRequests int           `default:"0" help:"After how many requests a worker is replaced, successor first; 0 is never." group:"Recycling"`
+	WorkerMaxAge      time.Duration `default:"0s" help:"After how long a worker is replaced, successor first; 0 is never." group:"Recycling"`
+	RecycleJitter     Percent       `default:"10%" help:"By how much the two vary from worker to worker, so that not all go at once." group:"Recycling"`
+	WorkerMinAge      time.Duration `default:"10s" help:"How long a worker serves at least, unless it is over worker_memory_hard." group:"Recycling"`
+	WorkerMemorySoft  MemoryLimit   `default:"auto" help:"Over it a worker is replaced, successor first; off is no limit. auto is 80 % of the share that worker_memory_hard's auto is." group:"Recycling"`
+	WorkerMemoryHard  MemoryLimit   `default:"auto" help:"Over it a worker is killed at once; off is no limit. auto is a share: 90 % of the container's memory, less our own, divided by the workers and one successor." group:"Recycling"`
+	MemoryMetric      string        `default:"rss" oneof:"rss,pss" help:"What is measured of a worker and the processes that it started: rss, or pss, which counts shared memory in parts and costs more." group:"Recycling"`
+	MemoryInterval    time.Duration `default:"1s" help:"How often memory is measured; 0 turns it off." group:"Recycling"`
+
 	LogFormat     string `auto:"json; text on a terminal" oneof:"json,text" help:"json or text; when not set, text on a terminal and else json." placeholder:"FORMAT" group:"Log"`
 	LogLevel      string `default:"info" oneof:"debug,info,warn,error" help:"debug, info, warn or error." group:"Log"`
 	LogBufferSize Size   `default:"64KiB" help:"The longest line of the function's; what is longer becomes several. -1 is no limit." group:"Log"`
@@ -77,6 +86,10 @@ func (s *Settings) Pool() pool.Config {
 		QueueSize:    s.QueueSize,
 		QueueTimeout: s.QueueTimeout,
 		StopTimeout:  s.StopTimeout,
+		MaxRequests:  uint64(max(0, s.WorkerMaxRequests)), // Check refuses what is less
+		MaxAge:       s.WorkerMaxAge,
+		Jitter:       float64(s.RecycleJitter) / 100,
+		MinAge:       s.WorkerMinAge,
 	}
 }
 
@@ -93,7 +106,16 @@ func (s *Settings) Server() server.Config {
 
 // Supervisor is what the settings say about watching workers.
 func (s *Settings) Supervisor() supervisor.Config {
-	return supervisor.Config{PingInterval: s.PingInterval, PingMisses: s.PingMisses}
+	return supervisor.Config{
+		PingInterval:   s.PingInterval,
+		PingMisses:     s.PingMisses,
+		MemoryInterval: s.MemoryInterval,
+		MemorySoft:     int64(s.WorkerMemorySoft),
+		MemoryHard:     int64(s.WorkerMemoryHard),
+		MemoryMetric:   s.MemoryMetric,
+		MinAge:         s.WorkerMinAge,
+		Workers:        s.PoolSize,
+	}
 }
 
 // Worker is what the settings say about a worker. The program and its environment are the caller's to fill in.

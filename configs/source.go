@@ -71,6 +71,8 @@ func (s *Source) Options() []kong.Option {
 		kong.KindMapper(reflect.Int, decode),
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), decode),
 		kong.TypeMapper(reflect.TypeFor[Size](), decode),
+		kong.TypeMapper(reflect.TypeFor[MemoryLimit](), decode),
+		kong.TypeMapper(reflect.TypeFor[Percent](), decode),
 		kong.Resolvers(kong.ResolverFunc(s.resolve)),
 	}
 }

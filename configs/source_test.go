@@ -11,6 +11,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"fwatchdog/supervisor"
 )
 
 // input is what somebody who starts the watchdog gives it.
@@ -71,6 +73,9 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 		PoolSize:            runtime.GOMAXPROCS(0), QueueSize: -1, QueueTimeout: 10 * time.Second,
 		HelloTimeout: 10 * time.Second, StartTimeout: 60 * time.Second, CancelGrace: 2 * time.Second,
 		StopTimeout: 10 * time.Second, PingInterval: 5 * time.Second, PingMisses: 3,
+		RecycleJitter: 10, WorkerMinAge: 10 * time.Second,
+		WorkerMemorySoft: MemoryLimit(supervisor.Auto), WorkerMemoryHard: MemoryLimit(supervisor.Auto),
+		MemoryMetric: "rss", MemoryInterval: time.Second,
 		LogLevel: "info", LogBufferSize: 65536,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Settings{})); diff != "" {
@@ -86,6 +91,8 @@ func TestEverySettingCanBeSetInEveryWay(t *testing.T) {
 		"pool_size": "8", "worker_concurrency": "9", "queue_size": "10", "queue_timeout": "11s",
 		"hello_timeout": "12s", "start_timeout": "13s", "exec_timeout": "14s", "cancel_grace": "15s",
 		"stop_timeout": "16s", "ping_interval": "17s", "ping_misses": "18",
+		"worker_max_requests": "20", "worker_max_age": "21s", "recycle_jitter": "22.5%", "worker_min_age": "23s",
+		"worker_memory_soft": "24MiB", "worker_memory_hard": "off", "memory_metric": "pss", "memory_interval": "25s",
 		"log_format": "text", "log_level": "warn", "log_buffer_size": "19KiB",
 	}
 	for _, row := range Table(new(Settings)) {

@@ -49,7 +49,7 @@ func setValue(target reflect.Value, text, oneof string) error {
 // setDuration takes what Go takes, and a bare number, which is seconds.
 func setDuration(d *time.Duration, text string) error {
 	full := text
-	if strings.Trim(text, "+-.0123456789") == "" {
+	if isNumber(text) {
 		full += "s"
 	}
 	parsed, err := time.ParseDuration(full)
@@ -72,46 +72,22 @@ func durationText(d time.Duration) string {
 	return text
 }
 
-// Size is a number of bytes. -1 is no limit where a setting says so.
-type Size int64
+// isNumber reports whether text has nothing in it that a plain number has not: ParseFloat takes 1e3, 0x10 and NaN, too.
+func isNumber(text string) bool { return strings.Trim(text, "+-.0123456789") == "" }
 
-// The units of a size. They are powers of 1024 with or without the iB, and in either case, as with -Xmx of the JVM and
-// --memory of Docker: what is set here stands beside those. KB and the like, which some read as powers of 1000 and some
-// as powers of 1024, are refused.
-var units = []struct {
-	name  string
-	bytes Size
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+// Percent is a part in hundredths.
+type Percent float64
 
-// UnmarshalText reads 256MiB, 512M, or a number of bytes.
-func (s *Size) UnmarshalText(text []byte) error {
-	number, unit := cutUnit(string(text))
-	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || Size(n)*unit/unit != Size(n) {
-		return errors.New("it must be a number of bytes, or one with KiB, MiB or GiB (or K, M, G, which are the same)")
+// UnmarshalText reads 10%. What has no sign might be meant as a part of 1, but for 0.
+func (p *Percent) UnmarshalText(text []byte) error {
+	number, signed := strings.CutSuffix(string(text), "%")
+	part, err := strconv.ParseFloat(number, 64)
+	if err != nil || !isNumber(number) || !signed && part != 0 || part < 0 || part > 100 {
+		return errors.New("it must be 0% to 100%")
 	}
-	*s = Size(n) * unit
+	*p = Percent(part)
 	return nil
 }
 
-// cutUnit splits a size into its number and its unit, which is 1 when there is none.
-func cutUnit(text string) (number string, unit Size) {
-	for _, u := range units {
-		for _, name := range []string{u.name, u.name[:2], u.name[:1]} {
-			if at := len(text) - len(name); at > 0 && strings.EqualFold(text[at:], name) {
-				return text[:at], u.bytes
-			}
-		}
-	}
-	return text, 1
-}
-
-// String is the shortest text that UnmarshalText reads as s.
-func (s Size) String() string {
-	for _, u := range units {
-		if s != 0 && s%u.bytes == 0 {
-			return strconv.FormatInt(int64(s/u.bytes), 10) + u.name
-		}
-	}
-	return strconv.FormatInt(int64(s), 10)
-}
+// String is the text that UnmarshalText reads as p.
+func (p Percent) String() string { return strconv.FormatFloat(float64(p), 'f', -1, 64) + "%" }

@@ -1,0 +1,84 @@
+package configs
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"fwatchdog/supervisor"
+)
+
+// Size is a number of bytes. -1 is no limit where a setting says so.
+type Size int64
+
+// The units of a size. They are powers of 1024 with or without the iB, and in either case, as with -Xmx of the JVM and
+// --memory of Docker: what is set here stands beside those. KB and the like, which some read as powers of 1000 and some
+// as powers of 1024, are refused.
+var units = []struct {
+	name  string
+	bytes Size
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
+
+// UnmarshalText reads 256MiB, 512M, or a number of bytes.
+func (s *Size) UnmarshalText(text []byte) error {
+	number, unit := cutUnit(string(text))
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || Size(n)*unit/unit != Size(n) {
+		return errors.New("it must be a number of bytes, or one with KiB, MiB or GiB (or K, M, G, which are the same)")
+	}
+	*s = Size(n) * unit
+	return nil
+}
+
+// cutUnit splits a size into its number and its unit, which is 1 when there is none.
+func cutUnit(text string) (number string, unit Size) {
+	for _, u := range units {
+		for _, name := range []string{u.name, u.name[:2], u.name[:1]} {
+			if at := len(text) - len(name); at > 0 && strings.EqualFold(text[at:], name) {
+				return text[:at], u.bytes
+			}
+		}
+	}
+	return text, 1
+}
+
+// String is the shortest text that UnmarshalText reads as s.
+func (s Size) String() string {
+	for _, u := range units {
+		if s != 0 && s%u.bytes == 0 {
+			return strconv.FormatInt(int64(s/u.bytes), 10) + u.name
+		}
+	}
+	return strconv.FormatInt(int64(s), 10)
+}
+
+// MemoryLimit is a limit in bytes, or one of the supervisor's Auto and Off.
+type MemoryLimit int64
+
+// UnmarshalText reads auto, off (or 0, as elsewhere), or a size.
+func (l *MemoryLimit) UnmarshalText(text []byte) error {
+	var size Size
+	switch string(text) {
+	case "auto":
+		size = Size(supervisor.Auto)
+	case "off":
+		size = Size(supervisor.Off)
+	default:
+		if err := size.UnmarshalText(text); err != nil || size < 0 {
+			return errors.New("it must be auto, off, or a size such as 256MiB, 512M or a number of bytes")
+		}
+	}
+	*l = MemoryLimit(size)
+	return nil
+}
+
+// String is the text that UnmarshalText reads as l.
+func (l MemoryLimit) String() string {
+	switch int64(l) {
+	case supervisor.Auto:
+		return "auto"
+	case supervisor.Off:
+		return "off"
+	}
+	return Size(l).String()
+}
