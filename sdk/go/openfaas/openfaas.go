@@ -21,15 +21,18 @@ func Serve(function any) int {
 
 // Handler makes a handler of a function of any of the known signatures:
 //
-//	func(http.ResponseWriter, *http.Request)               golang-middleware
-//	func(handler.Request) (handler.Response, error)        golang-http
-//	func([]byte) string                                    go
+//	func(http.ResponseWriter, *http.Request)                    golang-middleware
+//	func(handler.Request) (handler.Response, error)             golang-http
+//	func([]byte) string                                         go
+//	func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error   the SDK's own
 func Handler(function any) (fwatchdog.Handler, error) {
 	switch f := function.(type) {
 	case func(http.ResponseWriter, *http.Request):
 		return nethttp.Handler(middleware(f)), nil
 	case func([]byte) string:
 		return classic(f), nil
+	case func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error:
+		return f, nil
 	}
 	if h, ok := golangHTTP(function); ok {
 		return nethttp.Handler(h), nil
@@ -37,7 +40,8 @@ func Handler(function any) (fwatchdog.Handler, error) {
 	return nil, fmt.Errorf("openfaas: Handle is a %T; it must be one of\n"+
 		"  func(http.ResponseWriter, *http.Request)\n"+
 		"  func(handler.Request) (handler.Response, error)\n"+
-		"  func([]byte) string", function)
+		"  func([]byte) string\n"+
+		"  func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error", function)
 }
 
 // middleware serves the signature of the template golang-middleware. That template serves http.DefaultServeMux with the

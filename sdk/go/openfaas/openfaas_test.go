@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"fwatchdog/protocol"
+	fwatchdog "fwatchdog/sdk/go"
 	"fwatchdog/sdk/go/workertest"
 )
 
@@ -174,6 +175,16 @@ func TestClassicDoesNotRunOnHalfARequest(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 	})
+}
+
+func TestNativeHandlerIsTakenAsItIs(t *testing.T) {
+	got := call(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+		_, err := io.WriteString(w, r.Target)
+		return err
+	}, sample)
+	if string(got.Body) != sample.Target {
+		t.Errorf("got %+v", got)
+	}
 }
 
 func TestPanicInAnyStyleIsA500(t *testing.T) {

@@ -1,0 +1,101 @@
+package fwatchdog
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+
+	"fwatchdog/protocol"
+)
+
+// worker is the conversation with the host.
+type worker struct {
+	handler Handler
+	in      *protocol.Reader
+	out     *outgoing
+	idle    chan *stream // to the goroutines that wait for their next request; closed once there will be none
+	running sync.WaitGroup
+
+	// Set by the host's HELLO, before there is a stream.
+	greeted bool
+	limit   int   // bytes of payload in a frame
+	window  int64 // bytes of DATA that each direction of a stream starts with
+
+	mu      sync.Mutex // guards what follows
+	streams map[uint32]*stream
+	ready   bool
+	leaving bool // the host said GOAWAY
+}
+
+func newWorker(in io.Reader, out io.Writer, handler Handler) *worker {
+	o := newOutgoing(out)
+	return &worker{
+		handler: handler,
+		in:      protocol.NewReader(reader{in, o}, protocol.Host, protocol.MaxPayload),
+		out:     o,
+		idle:    make(chan *stream),
+		limit:   protocol.MaxPayload,
+		streams: make(map[uint32]*stream),
+	}
+}
+
+// run greets the host, initialises, and answers requests until the host hangs up. It returns the exit code.
+func (w *worker) run(c config) int {
+	_ = w.out.send(func(dst []byte) ([]byte, error) { // a broken pipe is noticed by read
+		return protocol.AppendHello(dst,
+			"sdk", "go",
+			"runtime", runtime.Version(),
+			"pid", strconv.Itoa(os.Getpid()),
+			"concurrency", strconv.Itoa(c.concurrency),
+			"features", "window exclusive ping-busy"), nil
+	})
+	ended := make(chan int, 1)
+	go func() { ended <- w.read() }() // ends with the pipe
+
+	if err := initialise(c.init); err != nil {
+		w.sendError(0, protocol.CodeInit, err)
+		w.out.flush()
+		return exitInit
+	}
+	w.takeRequests()
+	_ = w.out.send(func(dst []byte) ([]byte, error) { return protocol.AppendReady(dst), nil }) // as above
+	code := <-ended
+	if code == exitFine {
+		w.running.Wait()
+		w.out.flush()
+	}
+	close(w.idle)
+	return code
+}
+
+func initialise(init func() error) (err error) {
+	if init == nil {
+		return nil
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = raised(v)
+		}
+	}()
+	return init()
+}
+
+// raised makes an error of what a panic holds: its text, then the stack.
+func raised(v any) error { return fmt.Errorf("%v\n%s", v, debug.Stack()) }
+
+func (w *worker) sendError(stream uint32, code protocol.ErrorCode, err error) {
+	_ = w.out.send(func(dst []byte) ([]byte, error) { // who is to be told of a broken pipe is at its other end
+		return protocol.AppendError(dst, stream, code, err.Error(), w.limit), nil
+	})
+}
+
+// takeRequests lets requests in.
+func (w *worker) takeRequests() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ready = true
+}
