@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -82,13 +83,25 @@ func TestOrphanIsReapedAsSoonAsOwnerHasTakenChildInFront(t *testing.T) {
 		}
 		end()
 		awaitEnd(orphan)
-		<-died // so the reaper has been told too, and now sees the child in front
-		for range 100 {
-			runtime.Gosched()
-		}
+		<-died
+		signal.Notify(died, unix.SIGCHLD) // returns when everybody has been told of the signal, the reaper too
+		eventually(t, "the reaper has seen the child in front, and sleeps", asleep)
 		take(pids, slow)
 		eventually(t, "the orphan is reaped", func() bool { return r.Reaped() == before+1 })
 	})
+}
+
+// asleep reports whether the one Reaper waits to be woken.
+func asleep() bool {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	for goroutine := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(goroutine, "(*Reaper).Run(") {
+			state, _, _ := strings.Cut(goroutine, "\n")
+			return strings.Contains(state, "[select")
+		}
+	}
+	return false
 }
 
 // quicklyEach runs round several times and fails the test if that takes nearly as long as with a Reaper that nothing
