@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long anything that is waited for may take.
-const patience = 20 * time.Second
+const patience = 15 * time.Second
 
 // instance is a running fwatchdog.
 type instance struct {
