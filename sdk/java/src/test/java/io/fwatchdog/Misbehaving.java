@@ -29,8 +29,9 @@ final class Misbehaving {
                 return Response.of(200).body("met");
             case "/begin":
                 request.log(Level.INFO, "began");
-                Thread.sleep(Long.MAX_VALUE);
-                throw new AssertionError("woke up");
+                return block();
+            case "/block":
+                return block();
             case "/wait":
                 request.log(Level.INFO, "began");
                 while (!request.cancelled()) {
@@ -65,6 +66,11 @@ final class Misbehaving {
             default:
                 return Response.of(200).body("fine");
         }
+    }
+
+    private static Response block() throws InterruptedException {
+        Thread.sleep(Long.MAX_VALUE);
+        throw new AssertionError("woke up");
     }
 
     private static String describe(Thread thread) {
