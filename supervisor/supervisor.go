@@ -44,9 +44,9 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	bad(c.PingInterval < 0, "ping_interval is %v: it must be 0 (off) or more", c.PingInterval)
+	bad(c.PingInterval < 0, "ping_interval is %v: it must be 0, which turns the heartbeat off, or more", c.PingInterval)
 	bad(c.PingMisses < 1, "ping_misses is %d: it must be at least 1", c.PingMisses)
-	bad(c.MemoryInterval < 0, "memory_interval is %v: it must be 0 (off) or more", c.MemoryInterval)
+	bad(c.MemoryInterval < 0, "memory_interval is %v: it must be 0, which turns it off, or more", c.MemoryInterval)
 	bad(c.MemorySoft < Auto, "worker_memory_soft is %d: it must be a size, auto or off", c.MemorySoft)
 	bad(c.MemoryHard < Auto, "worker_memory_hard is %d: it must be a size, auto or off", c.MemoryHard)
 	bad(c.MemorySoft > 0 && c.MemoryHard > 0 && c.MemorySoft > c.MemoryHard,
