@@ -47,7 +47,7 @@ func (r *rig) check() {
 	holds(r.t, "the line is empty whenever a place is free", p.free == 0 || p.line.len == 0)
 	holds(r.t, "nobody waits in a pool that is closed", !p.closed || p.line.len == 0)
 	if p.running() {
-		holds(r.t, "as many are staff as are wanted, or more while the pool shrinks", p.staff >= p.target)
+		same(r.t, "staff and workers that are wanted", p.staff, p.target)
 		holds(r.t, "no more workers are ready than wanted", p.count[Ready] <= p.target)
 	}
 	holds(r.t, "the worker whose turn it is yields", p.retiring == nil || p.retiring.yields())

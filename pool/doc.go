@@ -11,10 +11,10 @@
 // has happened.
 //
 // How many workers there are follows from three small rules. As many slots are staff as workers are wanted; refill
-// sees to it. A worker that is to be replaced yields: its slot is staff no more, so that another one is staffed, and it
-// goes on serving. Whenever more workers are ready than wanted, trim lets one leave, those that yield first. So no
-// order of successes and failures costs capacity: a worker leaves for a soft reason only when the pool is full without
-// it.
+// sees to it. A worker that is to be replaced, or that is one too many, yields: its slot is staff no more, so that another
+// one is staffed where one is wanted, and it goes on serving. Whenever more workers are ready than wanted, trim lets those
+// leave that yield. So no order of successes and failures costs capacity: a worker leaves for a soft reason only when the
+// pool is full without it.
 //
 // What is decided when a place is lent or given back is decided here; what needs a measurement is the supervisor's,
 // which reads Snapshot and asks Retire.

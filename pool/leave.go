@@ -69,7 +69,7 @@ func (p *Pool) seeOff(s *slot, worker Worker) {
 	if p.reasonOf(s).Planned() {
 		p.finish(s, worker)
 	}
-	ctx, cancel := context.WithTimeout(s.patience, p.cfg.StopTimeout)
+	ctx, cancel := context.WithTimeout(s.until, p.cfg.StopTimeout)
 	defer cancel()
 	worker.Leave(ctx, p.reasonOf(s))
 }
@@ -98,7 +98,7 @@ func (p *Pool) finish(s *slot, worker Worker) {
 				continue
 			}
 		case <-s.idle:
-		case <-s.patience.Done():
+		case <-s.until.Done():
 		case <-late:
 		}
 		return

@@ -80,6 +80,22 @@ func TestOfEqualsTheWorkerUsedLastGetsTheRequest(t *testing.T) {
 	})
 }
 
+func TestNewWorkerIsNotTakenForAWarmOne(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		r.pass(settled)
+		first, second := r.send("hold"), r.send("hold")
+		r.worker(first.Worker.Slot).release()
+		r.worker(second.Worker.Slot).release() // the last one used
+		r.settle()
+		r.worker(second.Worker.Slot).die(life.Exit, false)
+		r.settle()
+		r.checkFull()
+		if c := r.ask(""); c.Worker != first.Worker {
+			t.Errorf("slot %d got it, want the warm one, %d", c.Worker.Slot, first.Worker.Slot)
+		}
+	})
+}
+
 func TestWorkerTakesAsManyRequestsAsItSays(t *testing.T) {
 	for _, test := range []struct {
 		name                string

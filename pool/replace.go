@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -49,7 +50,7 @@ func (p *Pool) care(s *slot) {
 func (p *Pool) tend(s *slot) {
 	for p.engage(s) {
 		var pause time.Duration
-		if worker, err := p.spawn(p.starts, s.id); err != nil {
+		if worker, err := p.spawn(s.until, s.id); err != nil {
 			pause = p.startFailed(s, err)
 		} else {
 			p.began(s, worker)
@@ -60,11 +61,11 @@ func (p *Pool) tend(s *slot) {
 	}
 }
 
-// engage moves s to starting, or leaves it to whoever needs a slot next when there is enough without it.
+// engage moves s to starting, or leaves it to whoever needs a slot next when it is not needed here.
 func (p *Pool) engage(s *slot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !s.staff || !p.running() || p.staff > p.target {
+	if !s.staff || !p.running() {
 		p.dismiss(s)
 		s.tended = false
 		return false
@@ -72,6 +73,8 @@ func (p *Pool) engage(s *slot) bool {
 	p.serial++
 	p.counts.Starts++
 	s.id = life.ID{Slot: s.number, Serial: p.serial, Generation: p.gen}
+	s.why = ""
+	s.until, s.kill = context.WithCancel(p.starts)
 	p.move(s, Starting)
 	return true
 }
@@ -81,13 +84,15 @@ func (p *Pool) startFailed(s *slot, cause error) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.move(s, Vacant)
-	s.last = life.StartFailed
-	if p.starts.Err() != nil { // it was not wanted any more
-		s.last = life.Stop
+	if s.until.Err() != nil { // it was called off
+		s.last = cmp.Or(s.why, life.Stop)
+	} else {
+		s.kill() // only frees the context
+		s.last = life.StartFailed
+		s.failures++
+		p.giveUp(cause)
 	}
 	p.counts.Exits[s.last]++
-	s.failures++
-	p.giveUp(cause)
 	p.refuseIfUnstaffed()
 	return p.backOff(s)
 }
@@ -117,9 +122,10 @@ func (p *Pool) began(s *slot, worker Worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.worker, s.limit, s.ready = worker, limit, time.Now()
-	s.inflight, s.used, s.served, s.why = 0, 0, 0, ""
+	s.inflight, s.used, s.served = 0, 0, 0
 	s.leave, s.idle = make(chan struct{}), make(chan struct{})
-	s.patience, s.kill = context.WithCancel(p.hurry)
+	s.kill() // only frees the context of its start
+	s.until, s.kill = context.WithCancel(p.hurry)
 	s.maxServed, s.maxAge = p.cfg.drawLimits()
 	p.ready, p.places = true, limit
 	p.move(s, Ready)
@@ -127,7 +133,7 @@ func (p *Pool) began(s *slot, worker Worker) {
 		p.drain(s, life.Stop)
 		return
 	}
-	p.trim() // before places are lent: a worker that came too late is the least recently used
+	p.trim()
 	p.serveLine()
 }
 
@@ -135,7 +141,7 @@ func (p *Pool) began(s *slot, worker Worker) {
 func (p *Pool) vacate(s *slot, why life.Reason) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.kill() // nobody is left: this only frees the context
+	s.kill() // only frees the context
 	p.move(s, Vacant)
 	p.counts.Exits[why]++
 	s.worker, s.last = nil, why

@@ -75,7 +75,7 @@ func (p *Pool) oldest(is func(*slot) bool) *slot {
 	return oldest
 }
 
-// trim lets the worker leave that yields, when more are ready than wanted. p.mu is held.
+// trim lets workers leave that yield, while more are ready than wanted. p.mu is held.
 func (p *Pool) trim() {
 	for _, s := range p.slots {
 		if p.count[Ready] > p.target && s.yields() {

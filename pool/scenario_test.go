@@ -162,8 +162,10 @@ func (s *scenario) act() {
 		s.leaveSome()
 	case n < 70:
 		s.pass(d.upTo(4 * time.Second))
-	case n < 85:
+	case n < 83:
 		s.verdict()
+	case n < 86:
+		s.Resize(d.below(7))
 	default:
 		s.harm()
 	}

@@ -46,6 +46,11 @@ type slot struct {
 	staff  bool // it counts as one of the workers that are kept; a ready slot that does not yields
 	id     life.ID
 
+	// Of the present worker, from the beginning of its start.
+	why   life.Reason     // why it is not wanted any more, or will not be: a label, not a state
+	until context.Context // ends when its start is called off, then when it is to be killed
+	kill  context.CancelFunc
+
 	// Of the present worker, from ready to vacant.
 	worker   Worker
 	inflight int    // places lent
@@ -53,11 +58,8 @@ type slot struct {
 	used     uint64 // when a place was lent last, by Pool.lends
 	served   uint64 // requests that it got
 	ready    time.Time
-	why      life.Reason     // why it leaves or is due to leave: a label, not a state
-	leave    chan struct{}   // closed once it drains
-	idle     chan struct{}   // closed once it drains and nothing is in flight
-	patience context.Context // ends when it is to be killed
-	kill     context.CancelFunc
+	leave    chan struct{} // closed once it drains
+	idle     chan struct{} // closed once it drains and nothing is in flight
 
 	// What the present worker's life is limited to; 0 is no limit.
 	maxServed uint64
