@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // gate is a pipe that takes a write only when it is let.
@@ -67,6 +68,25 @@ func TestWhatIsSentWhileTheReaderWorksLeavesWhenItWaits(t *testing.T) {
 			t.Errorf("writes %s", got)
 		}
 		o.release() // has nothing to do
+		o.flush()
+	})
+}
+
+// Handlers that compute for long keep the reader from its turn, too: their answers must not wait for it.
+func TestWhatIsSentLongAfterTheReadIsWrittenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{let: make(chan struct{})}
+		close(g.let)
+		o := newOutgoing(g)
+		o.hold()
+		time.Sleep(brief)
+		if err := o.send(add("a")); err != nil {
+			t.Error(err)
+		}
+		if got := strings.Join(g.writes, "|"); got != "a" {
+			t.Errorf("writes %q before the reader's turn", got)
+		}
+		o.release()
 		o.flush()
 	})
 }

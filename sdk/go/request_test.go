@@ -177,6 +177,24 @@ func TestBytesReturnsWhatIsLeft(t *testing.T) {
 	})
 }
 
+func TestCopyingTheBodyCopiesAllOfIt(t *testing.T) {
+	for _, size := range []int{0, 10_000, 300_000} {
+		in(t, func(t *testing.T) {
+			body := bytes.Repeat([]byte("x"), size)
+			got := workertest.Call(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+				n, err := io.Copy(w, r.Body)
+				if n != int64(size) {
+					t.Errorf("copied %d bytes of %d", n, size)
+				}
+				return err
+			}, workertest.Request{Method: "POST", Body: body})
+			if !bytes.Equal(got.Body, body) {
+				t.Errorf("%d bytes came back, %s", len(got.Body), got.Error)
+			}
+		})
+	}
+}
+
 // windows returns the WINDOW frames that came on a stream so far.
 func windows(t *testing.T, h *workertest.Host, count int) (bytes []uint32) {
 	t.Helper()

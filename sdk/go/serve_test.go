@@ -18,41 +18,8 @@ import (
 
 // function is what this binary plays as a worker.
 func function(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
-	play := map[string]func() (string, error){
-		"/print": func() (string, error) {
-			_, err := fmt.Println("printed by the handler")
-			return "", err
-		},
-		"/print-raw": func() (string, error) {
-			_, err := syscall.Write(1, []byte("printed raw\n"))
-			return "", err
-		},
-		"/print-subprocess": func() (string, error) {
-			command := exec.Command("echo", "printed by a subprocess")
-			command.Stdout = os.Stdout
-			return "", command.Run()
-		},
-		"/stdin": func() (string, error) {
-			command := exec.Command("cat")
-			command.Stdin = os.Stdin
-			theirs, err := command.Output()
-			if err != nil {
-				return "", err
-			}
-			ours, err := io.ReadAll(os.Stdin)
-			return fmt.Sprintf("%q %q", ours, theirs), err
-		},
-		"/linger": func() (string, error) {
-			command := exec.Command("sleep", "60")
-			command.Stdin, command.Stdout = os.Stdin, os.Stdout
-			err := command.Start()
-			return strconv.Itoa(command.Process.Pid), err
-		},
-		"/signal": func() (string, error) {
-			return fmt.Sprint(exec.Command("sh", "-c", "kill -TERM $$; kill -INT $$").Run()), nil
-		},
-	}[r.Path]
-	if play == nil {
+	play, ok := plays[r.Path]
+	if !ok {
 		return echo(w, r)
 	}
 	text, err := play()
@@ -60,6 +27,41 @@ func function(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
 		return err
 	}
 	return say(w, text)
+}
+
+var plays = map[string]func() (string, error){
+	"/print": func() (string, error) {
+		_, err := fmt.Println("printed by the handler")
+		return "", err
+	},
+	"/print-raw": func() (string, error) {
+		_, err := syscall.Write(1, []byte("printed raw\n"))
+		return "", err
+	},
+	"/print-subprocess": func() (string, error) {
+		command := exec.Command("echo", "printed by a subprocess")
+		command.Stdout = os.Stdout
+		return "", command.Run()
+	},
+	"/stdin": func() (string, error) {
+		command := exec.Command("cat")
+		command.Stdin = os.Stdin
+		theirs, err := command.Output()
+		if err != nil {
+			return "", err
+		}
+		ours, err := io.ReadAll(os.Stdin)
+		return fmt.Sprintf("%q %q", ours, theirs), err
+	},
+	"/linger": func() (string, error) {
+		command := exec.Command("sleep", "60")
+		command.Stdin, command.Stdout = os.Stdin, os.Stdout
+		err := command.Start()
+		return strconv.Itoa(command.Process.Pid), err
+	},
+	"/signal": func() (string, error) {
+		return fmt.Sprint(exec.Command("sh", "-c", "kill -TERM $$; kill -INT $$").Run()), nil
+	},
 }
 
 // played returns this binary as a function to start.

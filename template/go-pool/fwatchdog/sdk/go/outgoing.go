@@ -4,24 +4,29 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"time"
 )
 
 // maxPending is how many bytes may wait to be written before handlers that send more have to wait.
 const maxPending = 1 << 18
 
+// brief is how long after a read the requests that came with it are taken for short ones, whose answers wait for each other.
+const brief = 500 * time.Microsecond
+
 // outgoing joins the frames of all streams into few writes. Whoever sends while nobody writes, writes; what is sent
-// meanwhile leaves with the next write. While the reader is at work nobody else writes: it does, before it waits for the
-// pipe again, so that a batch of requests that came with one read is answered with one write.
+// meanwhile leaves with the next write. For a brief time after a read nobody but the reader writes: it does so before it
+// waits for the pipe again, so that a batch of short requests is answered with one write.
 type outgoing struct {
 	pipe io.Writer
 
 	mu      sync.Mutex // guards what follows
 	changed sync.Cond  // pending was taken, or writing ended
 	pending []byte
-	spare   []byte // the other buffer: the two take turns
-	writing bool   // somebody will take what is pending
-	held    bool   // the reader is at work
-	failed  error  // of the pipe: nothing is written after it
+	spare   []byte    // the other buffer: the two take turns
+	writing bool      // somebody will take what is pending
+	held    bool      // the reader is at work, and will write
+	since   time.Time // of held
+	failed  error     // of the pipe: nothing is written after it
 }
 
 func newOutgoing(pipe io.Writer) *outgoing {
@@ -33,29 +38,47 @@ func newOutgoing(pipe io.Writer) *outgoing {
 // send appends the frames that encode appends, and sees to it that they are written. The error is the pipe's, or that of
 // encode, which then must have appended nothing. encode runs under the lock.
 func (o *outgoing) send(encode func(dst []byte) ([]byte, error)) error {
-	first, err := o.append(encode)
-	if first {
+	turn, err := o.append(encode)
+	if turn == mineSoon {
 		runtime.Gosched() // handlers that are about to answer join this write
+	}
+	if turn != theirs {
 		o.write()
 	}
 	return err
 }
 
-// append reports whether the caller is the one who has to write.
-func (o *outgoing) append(encode func(dst []byte) ([]byte, error)) (first bool, err error) {
+// turn says who writes what was appended.
+type turn int
+
+const (
+	theirs   turn = iota // somebody else does
+	mineSoon             // the caller does, once others had a chance to append
+	mine                 // the caller does
+)
+
+// append appends what encode appends and decides who writes it.
+func (o *outgoing) append(encode func(dst []byte) ([]byte, error)) (t turn, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.pending) >= maxPending && o.failed == nil {
 		o.changed.Wait()
 	}
 	if o.failed != nil {
-		return false, o.failed
+		return theirs, o.failed
 	}
-	if o.pending, err = encode(o.pending); err != nil || o.writing || o.held {
-		return false, err
+	if o.pending, err = encode(o.pending); err != nil || o.writing {
+		return theirs, err
+	}
+	short := time.Since(o.since) < brief
+	if short && o.held {
+		return theirs, nil
 	}
 	o.writing = true
-	return true, nil
+	if short {
+		return mineSoon, nil
+	}
+	return mine, nil // who has computed for long, among others who do, must not wait for them
 }
 
 // add appends a frame of the reader's, which must not wait for anything: release writes it.
@@ -70,6 +93,7 @@ func (o *outgoing) hold() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.held = true
+	o.since = time.Now()
 }
 
 // release writes what was sent since hold.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"fwatchdog/protocol"
@@ -120,6 +121,20 @@ type body stream
 
 // Read implements io.Reader.
 func (b *body) Read(p []byte) (int, error) { return (*stream)(b).read(p) }
+
+// pieces are the buffers of WriteTo.
+var pieces = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// WriteTo implements io.WriterTo: io.Copy then needs no buffer of its own, and none at all when the whole body is there.
+func (b *body) WriteTo(w io.Writer) (int64, error) {
+	if whole, ok := (*stream)(b).takeWhole(); ok {
+		n, err := w.Write(whole)
+		return int64(n), err
+	}
+	piece := pieces.Get().(*[32 << 10]byte)
+	defer pieces.Put(piece)
+	return io.CopyBuffer(w, struct{ io.Reader }{b}, piece[:])
+}
 
 // Headers are the headers of a request. A name is looked up without regard to its case.
 type Headers struct{ pairs protocol.Pairs }
