@@ -28,7 +28,8 @@ COPY --from=build --chmod=1777 /out/tmp /tmp
 COPY --from=build /src/sdk/node/package.json /src/sdk/node/index.js /src/sdk/node/index.mjs /sdk/node/
 COPY --from=build /src/sdk/node/lib /sdk/node/lib
 COPY --from=build /src/sdk/go /sdk/go
-COPY --from=java /src/sdk/java/target/*.jar /sdk/java/
+COPY --from=java /src/sdk/java/target/fwatchdog-?.?.?.jar /sdk/java/
+COPY --from=build /src/sdk/python/src /sdk/python
 USER 65534:65534
 EXPOSE 8080 8081
 ENTRYPOINT ["/fwatchdog"]

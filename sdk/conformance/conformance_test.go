@@ -10,8 +10,8 @@ import (
 	"fwatchdog/sdk/conformance"
 )
 
-// javaClasses is where Maven puts what the conformance function needs.
-const javaClasses = "../java/target/classes:../java/target/test-classes"
+// javaClasses is where `make java` puts the conformance function.
+const javaClasses = "../java/target/fwatchdog-0.1.0.jar:../java/target/fwatchdog-0.1.0-conformance.jar"
 
 // sdks are the conformance functions, one for each language.
 var sdks = map[string]func(t *testing.T) conformance.Target{
