@@ -259,6 +259,10 @@ class Host:
 
         return self.until(find, "%s on stream %d" % (kind, stream))
 
+    def exchange_so_far(self, stream):
+        """What has come of a stream."""
+        return Exchange([f for f in self.frames if f.stream == stream])
+
     def exchange(self, stream):
         """Everything of a stream, once its terminal frame has come."""
 

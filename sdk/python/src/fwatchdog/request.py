@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, TypeVar, Union, overload
 
 from .frame import LEVELS, Head, Pairs
 
@@ -26,7 +26,13 @@ class Fields:
         """Returns the first value of a name, or raises KeyError."""
         return self._values()[self._key(name)][0]
 
-    def get(self, name: str, default: Union[str, T, None] = None) -> Union[str, T, None]:
+    @overload
+    def get(self, name: str) -> Optional[str]: ...
+
+    @overload
+    def get(self, name: str, default: T) -> Union[str, T]: ...
+
+    def get(self, name: str, default: Any = None) -> Any:
         """Returns the first value of a name, or default."""
         values = self._values().get(self._key(name))
         return values[0] if values else default
@@ -111,7 +117,7 @@ class Request:
     @property
     def call_id(self) -> str:
         """The host's name for this call (`X-Call-Id`), empty when it gave none."""
-        return self.headers.get("x-call-id", "") or ""
+        return self.headers.get("x-call-id", "")
 
     @property
     def body(self) -> bytes:

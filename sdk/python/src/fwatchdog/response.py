@@ -16,6 +16,9 @@ Body = Union[str, frame.Bytes, Dict[str, Any], List[Any], None, Iterator[Any], A
 Response = Union[Body, Tuple[int, ResponseHeaders, Body]]
 """What a handler may return."""
 
+SENT: Any = object()
+"""What a handler returns that has sent its response itself: adapters do."""
+
 Encoded = Tuple[bytes, Union[bytes, Iterator[Any], AsyncIterable[Any]]]
 """The head as RESP has it, and the body: whole, or its pieces."""
 
@@ -29,7 +32,7 @@ def encode(response: Response) -> Encoded:
     if isinstance(response, tuple):
         status, headers, content = _parts(response)
         body, kind = _encode_body(content)
-        pairs = _encode_headers(headers)
+        pairs = encode_headers(headers)
         if kind and not any(name == "content-type" for name, _ in pairs):
             pairs.append(("content-type", kind))
         return frame.encode_head(status, pairs), body
@@ -40,7 +43,8 @@ def encode(response: Response) -> Encoded:
 def write(stream: Stream, head: bytes, body: Any) -> None:
     """Sends a response, waiting for the window. Raises Cancelled, HeadTooLarge, and what the body's iterator raises."""
     if isinstance(body, bytes):
-        _write_whole(stream, head, body)
+        stream.write(stream.begin(head, body, last=True))
+        stream.finish()
         return
     try:
         stream.begin(head)
@@ -71,16 +75,6 @@ async def write_async(stream: Stream, head: bytes, body: Any) -> None:
             await close()
 
 
-def _write_whole(stream: Stream, head: bytes, body: bytes) -> None:
-    room = stream.limit - len(head)
-    if len(body) <= room:
-        stream.finish(frame.encode_response(stream.number, head, body, True, stream.limit))
-    else:
-        stream.begin(head, body[: max(0, room)])
-        stream.write(memoryview(body)[room:])
-        stream.finish()
-
-
 def _parts(response: Tuple[Any, ...]) -> Tuple[int, ResponseHeaders, Body]:
     if len(response) != 3:
         raise TypeError("a response of %d parts; a tuple is (status, headers, body)" % len(response))
@@ -107,15 +101,21 @@ def _encode_body(body: Any) -> Tuple[Any, str]:
     raise TypeError("a body of type %s; it must be str, bytes, dict, list, None or an iterator" % type(body).__name__)
 
 
-def _encode_headers(headers: Any) -> List[Tuple[str, str]]:
+def encode_headers(headers: Any) -> frame.Pairs:
+    """Returns headers as pairs with names in lower case; ValueError when one holds a line break."""
     pairs = []
-    for name, value in headers.items() if hasattr(headers, "items") else headers:
+    for key, value in headers.items() if hasattr(headers, "items") else headers:
+        name = _to_text(key)
         for one in value if isinstance(value, (list, tuple)) else (value,):
-            text = one.decode("latin-1") if isinstance(one, bytes) else str(one)
+            text = _to_text(one)
             if not name or not name.isprintable() or "\n" in text or "\r" in text or "\0" in text:
                 raise ValueError("a response header %r with the value %r" % (name, text))
             pairs.append((name.lower(), text))
     return pairs
+
+
+def _to_text(value: Value) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _to_bytes(piece: Any) -> frame.Bytes:

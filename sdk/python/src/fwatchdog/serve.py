@@ -39,6 +39,8 @@ def serve(handler: Handler, init: Optional[Callable[[], Any]] = None, concurrenc
     init runs before the worker takes requests: what it loads, no request waits for. It may be async. concurrency is how
     many requests are handled at once, each in a thread of its own; with 1, the default, they are handled one after the
     other in the main thread. FWATCHDOG_CONCURRENCY in the environment replaces it.
+
+    A handler that is an object, such as an adapter, may bring its own init, and a close, which runs after the last request.
     """
     if not os.environ.get("FWATCHDOG_WORKER"):
         _refuse("this program is a worker: start it with fwatchdog")
@@ -57,11 +59,12 @@ def serve(handler: Handler, init: Optional[Callable[[], Any]] = None, concurrenc
             ("features", "window exclusive"),
         )
     )
-    exchanges.load(init)
+    exchanges.load(init or getattr(handler, "init", None))
     if places == 1:
         exchanges.run_here(requests)
     else:
         exchanges.run_in_threads(requests, places)
+    exchanges.close(getattr(handler, "close", None))
 
 
 class Exchanges:
@@ -106,6 +109,11 @@ class Exchanges:
         self._pipes.wait(lambda: self._pipes.finished, idle=True)
         self._pipes.drain()
 
+    def close(self, close: Optional[Callable[[], Any]]) -> None:
+        """Runs what the handler wants to be run at the end."""
+        if close:
+            self._result(close())
+
     def _serve(self, requests: queue.SimpleQueue[Request]) -> None:
         try:
             while True:
@@ -124,7 +132,10 @@ class Exchanges:
         """One exchange. Whatever the handler does, the stream gets exactly one terminal frame."""
         stream = request.stream
         try:
-            head, body = response.encode(self._result(self._handler(request)))
+            result = self._result(self._handler(request))
+            if result is response.SENT:
+                return
+            head, body = response.encode(result)
             if isinstance(body, bytes) or hasattr(body, "__next__"):
                 response.write(stream, head, body)
             else:

@@ -87,6 +87,15 @@ class Stream:
                 return piece
             self._pipes.wait(self._readable)
 
+    def exhausted(self) -> bool:
+        """Whether all of the body has been read."""
+        with self._pipes.lock:
+            return self._complete and not self._rest and not self._pieces
+
+    async def wait_over(self) -> None:
+        """Returns once nothing more will come from the host, because the response is complete or nobody waits for it."""
+        await self._pipes.wait_async(self.over)
+
     def _readable(self) -> bool:
         return bool(self._pieces) or self._complete or self.over()
 
@@ -117,11 +126,6 @@ class Stream:
 
     # Writing
 
-    @property
-    def limit(self) -> int:
-        """The largest payload of a frame that may be sent."""
-        return self._pipes.limit
-
     def log(self, level: int, text: str) -> None:
         """Sends a text to the host's log."""
         self._pipes.log(self, level, text)
@@ -131,9 +135,19 @@ class Stream:
         self._pipes.send(frame.encode_goaway(reason))
         self._pipes.flush()
 
-    def begin(self, head: bytes, body: frame.Bytes = b"") -> None:
-        """Sends the start of a response; the rest follows with write and finish."""
-        self._pipes.send(frame.encode_response(self.number, head, body, False, self._pipes.limit))
+    def begin(self, head: bytes, body: bytes = b"", last: bool = False) -> memoryview:
+        """Sends the head of a response with as much of the body as fits one frame, and returns the rest of the body.
+
+        last says that this is all of the body. When it fits, the response is complete and the stream has ended.
+        """
+        room = max(0, self._pipes.limit - len(head))
+        end = last and len(body) <= room
+        data = frame.encode_response(self.number, head, body[:room], end, self._pipes.limit)
+        if end:
+            self._pipes.end(self, data)
+        else:
+            self._pipes.send(data)
+        return memoryview(body)[room:]
 
     def write(self, data: frame.Bytes) -> None:
         """Sends a part of the body, waiting for the window. Raises Cancelled."""
@@ -157,9 +171,14 @@ class Stream:
         """Lets out what was written, and takes what the host has sent."""
         self._pipes.poll()
 
-    def finish(self, data: bytes = b"") -> None:
-        """Ends the response: with the frame given, or else with an empty last piece."""
-        self._pipes.end(self, data or frame.encode_data(self.number, b"", True))
+    def flush(self) -> None:
+        """Lets out what was written."""
+        self._pipes.flush()
+
+    def finish(self) -> None:
+        """Ends the response, unless begin has."""
+        if self.open:
+            self._pipes.end(self, frame.encode_data(self.number, b"", True))
 
     def fail(self, code: int, text: str) -> None:
         """Ends the stream with ERROR."""
