@@ -7,8 +7,8 @@ import (
 	"fwatchdog/internal/life"
 )
 
-// Do lends a place to x, waiting in line when there is none, and runs x on it. A request that no worker has seen is
-// given to another one, once. Do returns when x.Response is filled or there will be none; the place is given back when
+// Do lends a place to x, waiting in line when there is none, and runs x on it. When its worker fails, x is given to
+// another one, once, where Config.Retry allows that. Do returns when x.Response is filled or there will be none; the place is given back when
 // the worker says that the stream is over, which may be later.
 func (p *Pool) Do(ctx context.Context, x *exchange.Exchange) error {
 	s, err := p.lend(ctx, x)

@@ -26,6 +26,8 @@ type Config struct {
 	DrainTimeout time.Duration
 	// StopTimeout is how long a worker may take to leave once it was asked to; then it is killed. More than 0.
 	StopTimeout time.Duration
+	// Retry says which requests are given to another worker when theirs has failed.
+	Retry Retry
 	// MaxRequests is after how many requests a worker is replaced; 0 is never.
 	MaxRequests uint64
 	// MaxAge is after how long a worker should be replaced; 0 is never. The pool draws each worker's own limit, which
@@ -52,6 +54,8 @@ func (c Config) Validate() error {
 	bad(c.QueueTimeout <= 0, "queue_timeout", c.QueueTimeout, "more than 0")
 	bad(c.DrainTimeout < 0, "the drain timeout", c.DrainTimeout, "0, which is no limit, or more")
 	bad(c.StopTimeout <= 0, "stop_timeout", c.StopTimeout, "more than 0")
+	bad(c.Retry != "" && c.Retry != RetryUnsent && c.Retry != RetryIdempotent && c.Retry != RetryOff,
+		"retry", c.Retry, "unsent, idempotent or off")
 	bad(c.MaxAge < 0, "worker_max_age", c.MaxAge, "0, which is no limit, or more")
 	bad(!(c.Jitter >= 0 && c.Jitter <= 1), "recycle_jitter", c.Jitter, "from 0 to 1") // also when it is no number
 	bad(c.MinAge < 0, "worker_min_age", c.MinAge, "0 or more")

@@ -18,6 +18,7 @@ func TestConfigReportsEveryFieldThatIsOutOfRange(t *testing.T) {
 		{"nothing set", func(c *Config) { *c = Config{} }, []string{"pool_size", "queue_timeout", "stop_timeout"}},
 		{"concurrency", func(c *Config) { c.Concurrency = -1 }, []string{"worker_concurrency"}},
 		{"queue size", func(c *Config) { c.QueueSize = -2 }, []string{"queue_size"}},
+		{"retry", func(c *Config) { c.Retry = "always" }, []string{"retry"}},
 		{"age", func(c *Config) { c.MaxAge, c.MinAge = -1, -1 }, []string{"worker_max_age", "worker_min_age"}},
 		{"jitter below 0", func(c *Config) { c.Jitter = -0.1 }, []string{"recycle_jitter"}},
 		{"jitter over 1", func(c *Config) { c.Jitter = 1.1 }, []string{"recycle_jitter"}},

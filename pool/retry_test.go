@@ -223,6 +223,111 @@ func TestRetryThatFindsTheQueueFullIsRefused(t *testing.T) {
 	})
 }
 
+func TestRetryIsWhatTheSettingSays(t *testing.T) {
+	unseen, seen, refused, raised := "is not seen", "is seen", "is refused", "raises"
+	for _, test := range []struct {
+		retry  Retry
+		method string
+		fate   string
+		tries  int
+	}{
+		{"", "POST", unseen, 2},
+		{"", "GET", seen, 1},
+		{RetryUnsent, "POST", unseen, 2},
+		{RetryUnsent, "POST", refused, 2},
+		{RetryUnsent, "GET", seen, 1},
+		{RetryUnsent, "GET", raised, 1},
+		{RetryIdempotent, "POST", unseen, 2},
+		{RetryIdempotent, "POST", refused, 2},
+		{RetryIdempotent, "POST", seen, 1},
+		{RetryIdempotent, "PATCH", seen, 1},
+		{RetryIdempotent, "get", seen, 1},
+		{RetryIdempotent, "GET", seen, 2},
+		{RetryIdempotent, "HEAD", seen, 2},
+		{RetryIdempotent, "OPTIONS", seen, 2},
+		{RetryIdempotent, "PUT", seen, 2},
+		{RetryIdempotent, "DELETE", seen, 2},
+		{RetryIdempotent, "GET", raised, 1},
+		{RetryOff, "GET", unseen, 1},
+		{RetryOff, "GET", refused, 1},
+		{RetryOff, "GET", seen, 1},
+	} {
+		t.Run(string(test.retry)+" "+test.method+" "+test.fate, func(t *testing.T) {
+			bubble(t, Config{Size: 3, Retry: test.retry}, func(r *rig) {
+				c := newCall("hold")
+				c.Request.Method = []byte(test.method)
+				r.sendCall(r.t.Context(), c)
+				for range 2 { // the second time it ends in any case
+					r.meetFate(c, map[string]error{
+						unseen:  &exchange.LostError{Unseen: true},
+						seen:    &exchange.LostError{},
+						refused: &exchange.RefusedError{Refusal: exchange.NotStarted},
+						raised:  &exchange.RefusedError{Refusal: exchange.Raised},
+					}[test.fate])
+				}
+				if c.err == nil || !c.over() {
+					t.Errorf("over: %v with %v", c.over(), c.err)
+				}
+				if got := 1 + r.Snapshot().Counts.Retries; got != uint64(test.tries) {
+					t.Errorf("it was tried %d times, want %d", got, test.tries)
+				}
+				r.pass(time.Second)
+				r.checkFull()
+			})
+		})
+	}
+}
+
+// meetFate fails the request, if it is still there; its worker dies when it is lost.
+func (r *rig) meetFate(c *call, failed error) {
+	r.t.Helper()
+	if c.over() {
+		return
+	}
+	f := r.worker(c.Worker.Slot)
+	if lost := new(exchange.LostError); errors.As(failed, &lost) {
+		f.die(life.Crash, lost.Unseen)
+	} else {
+		f.mu.Lock()
+		s := f.streams[0]
+		f.mu.Unlock()
+		s.finish(failed)
+	}
+	r.settle()
+}
+
+func TestIdempotentRequestIsNotRepeatedOnceTheResponseHasBegun(t *testing.T) {
+	bubble(t, Config{Size: 2, Retry: RetryIdempotent}, func(r *rig) {
+		c := newCall("begin")
+		c.Request.Method = []byte("GET")
+		r.sendCall(r.t.Context(), c)
+		r.worker(c.Worker.Slot).die(life.Crash, false)
+		<-c.done
+		if c.err == nil || r.Snapshot().Counts.Retries != 0 {
+			t.Errorf("got %v after %d retries", c.err, r.Snapshot().Counts.Retries)
+		}
+	})
+}
+
+// A refusal by the pool says that no function has begun: whoever reads it sends the request again.
+func TestRequestThatAWorkerSawIsNeverRefusedAsIfNoneHad(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1, Retry: RetryIdempotent}, func(r *rig) {
+		r.boots(bootIn(time.Minute))
+		c := newCall("hold")
+		c.Request.Method = []byte("GET")
+		r.sendCall(r.t.Context(), c)
+		r.worker(0).die(life.Crash, false)
+		<-c.done
+		var lost *exchange.LostError
+		if !errors.As(c.err, &lost) {
+			t.Errorf("got %v, want that the worker was lost", c.err)
+		}
+		if got := r.Snapshot().Counts.Retries; got != 0 {
+			t.Errorf("%d retries, but no worker came", got)
+		}
+	})
+}
+
 // The pool learns from a request that a worker has gone before it learns it from the worker.
 func TestWorkerThatLostARequestGetsNoOther(t *testing.T) {
 	bubble(t, Config{Size: 2}, func(r *rig) {
