@@ -49,6 +49,7 @@ func TestBadValueIsNamedWithWhatIsAllowed(t *testing.T) {
 		{"worker_concurrency=-1", "worker_concurrency is -1: it must be 0, which is what the worker says, or more"},
 		{"queue_size=-2", "queue_size is -2: it must be 0 or more, or -1 for ten times the capacity"},
 		{"queue_timeout=0", "queue_timeout is 0s: it must be more than 0"},
+		{"retry=always", `retry is "always" (environment): it must be one of unsent, idempotent, off`},
 		{"hello_timeout=0", "hello_timeout is 0s: it must be more than 0"},
 		{"start_timeout=-5", "start_timeout is -5s: it must be more than 0"},
 		{"exec_timeout=-5s", "exec_timeout is -5s: it must be 0, which is no limit, or more"},
@@ -157,7 +158,7 @@ func TestPartsGetWhatIsSet(t *testing.T) {
 		"pool_size=1", "worker_concurrency=2", "queue_size=3", "queue_timeout=4", "stop_timeout=5",
 		"max_inflight=6", "max_body=7", "read_timeout=8", "write_timeout=9", "exec_timeout=10",
 		"ping_interval=11", "ping_misses=12", "hello_timeout=13", "start_timeout=14", "cancel_grace=15",
-		"log_buffer_size=16", "worker_output=fd3", "worker_max_requests=17", "worker_max_age=18", "recycle_jitter=25%",
+		"log_buffer_size=16", "worker_output=fd3", "retry=off", "worker_max_requests=17", "worker_max_age=18", "recycle_jitter=25%",
 		"worker_min_age=19", "worker_memory_soft=20", "worker_memory_hard=21", "memory_metric=pss", "memory_interval=22",
 	}}.settings(t)
 
@@ -166,7 +167,7 @@ func TestPartsGetWhatIsSet(t *testing.T) {
 	inWorker.Command.FD3 = true
 	for _, part := range []struct{ want, got any }{
 		{pool.Config{Size: 1, Concurrency: 2, QueueSize: 3, QueueTimeout: 4 * s, StopTimeout: 5 * s,
-			MaxRequests: 17, MaxAge: 18 * s, Jitter: 0.25, MinAge: 19 * s}, got.Pool()},
+			Retry: pool.RetryOff, MaxRequests: 17, MaxAge: 18 * s, Jitter: 0.25, MinAge: 19 * s}, got.Pool()},
 		{server.Config{MaxInflight: 6, MaxBody: 7, ReadTimeout: 8 * s, WriteTimeout: 9 * s, ExecTimeout: 10 * s}, got.Server()},
 		{supervisor.Config{PingInterval: 11 * s, PingMisses: 12, MemoryInterval: 22 * s, MemorySoft: 20, MemoryHard: 21,
 			MemoryMetric: "pss", MinAge: 19 * s, Workers: 1}, got.Supervisor()},
@@ -187,6 +188,7 @@ func TestWorkerGetsNoLineLimitAsZero(t *testing.T) {
 func TestWordsAreThoseOfThePartThatReadsThem(t *testing.T) {
 	for name, want := range map[string][]string{
 		"log_format": logging.Formats, "log_level": logging.Levels, "memory_metric": supervisor.Metrics,
+		"retry": {string(pool.RetryUnsent), string(pool.RetryIdempotent), string(pool.RetryOff)},
 	} {
 		_, err := input{environ: []string{name + "=?"}}.check(t)
 		if text := "it must be one of " + strings.Join(want, ", "); err == nil || !strings.HasSuffix(err.Error(), text) {

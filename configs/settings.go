@@ -39,6 +39,7 @@ type Settings struct {
 	WorkerConcurrency int           `default:"0" auto:"what the worker says" help:"The most streams given to one worker at once; 0 is what the worker says, 1 turns sharing off." placeholder:"N" group:"Pool"`
 	QueueSize         int           `default:"-1" auto:"10 × capacity" help:"Requests that may wait for a worker; -1 is ten times the capacity, 0 lets none wait." placeholder:"N" group:"Pool"`
 	QueueTimeout      time.Duration `default:"10s" help:"The longest wait for a worker." group:"Pool"`
+	Retry             string        `default:"unsent" oneof:"unsent,idempotent,off" help:"unsent: another worker gets the request only when no byte of it was read. idempotent: also GET, HEAD, OPTIONS, PUT and DELETE whose worker died before the response began. off." group:"Pool"`
 
 	HelloTimeout time.Duration `default:"10s" help:"Start of a worker to its HELLO." group:"Worker"`
 	StartTimeout time.Duration `default:"1m" help:"HELLO of a worker to its READY." group:"Worker"`
@@ -86,6 +87,7 @@ func (s *Settings) Pool() pool.Config {
 		QueueSize:    s.QueueSize,
 		QueueTimeout: s.QueueTimeout,
 		StopTimeout:  s.StopTimeout,
+		Retry:        pool.Retry(s.Retry),
 		MaxRequests:  uint64(max(0, s.WorkerMaxRequests)), // Check refuses what is less
 		MaxAge:       s.WorkerMaxAge,
 		Jitter:       float64(s.RecycleJitter) / 100,
