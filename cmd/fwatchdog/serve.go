@@ -187,9 +187,21 @@ func (r *running) await(signals <-chan os.Signal, wanted ...os.Signal) <-chan os
 
 // act does what a signal asks for that does not end the instance.
 func (r *running) act(sig os.Signal) {
-	if sig == syscall.SIGUSR1 {
+	switch sig {
+	case syscall.SIGUSR1:
 		r.log.Info("state", zap.Any("pool", r.pool.Snapshot()))
+	case syscall.SIGTTIN:
+		r.resize(1)
+	case syscall.SIGTTOU:
+		r.resize(-1)
 	}
+}
+
+// resize keeps so many workers more; one at least.
+func (r *running) resize(more int) {
+	target := max(1, r.pool.Snapshot().Target+more)
+	r.log.Info("pool resized", zap.Int("workers", target))
+	r.pool.Resize(target)
 }
 
 // drain ends the instance and loses nothing: it pauses, so that whoever sends requests can learn that there will be no

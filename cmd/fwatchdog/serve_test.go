@@ -563,3 +563,15 @@ func freePort(t *testing.T) int {
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port
 }
+
+func TestSignalsChangeTheSizeOfThePool(t *testing.T) {
+	i := launch(t, "pool_size=1")
+	i.pid(1)
+	i.signal(syscall.SIGTTIN)
+	i.pid(2)
+	i.signal(syscall.SIGTTOU)
+	i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "resize" })
+	i.signal(syscall.SIGUSR1)
+	i.await("state", nil)
+	i.send("POST", "/echo", strings.NewReader("x")).is(t, 200, "x")
+}
