@@ -198,6 +198,7 @@ func TestLimitBelowTheStartMakesNoStorm(t *testing.T) {
 func TestMinAgeDelaysNoHardReason(t *testing.T) {
 	bubble(t, Config{Size: 1, MinAge: time.Hour}, func(r *rig) {
 		old := r.worker(0)
+		old.deaf = true
 		r.Retire(1, life.MemoryHard)
 		r.settle()
 		if !old.wasKilled() {

@@ -131,6 +131,7 @@ type Pool struct {
 	draining bool  // no successors any more
 	closed   bool  // no places any more
 	counts   Counts
+	crashes  crashes
 }
 
 // New returns a pool that is empty until Run.

@@ -144,6 +144,9 @@ func (p *Pool) vacate(s *slot, why life.Reason) time.Duration {
 	s.kill() // only frees the context
 	p.move(s, Vacant)
 	p.counts.Exits[why]++
+	if why == life.Crash {
+		p.crashed()
+	}
 	s.worker, s.last = nil, why
 	if why.Planned() || time.Since(s.ready) >= settled {
 		s.failures = 0

@@ -36,6 +36,10 @@ type Snapshot struct {
 	Queue    int // requests that wait
 	Target   int // workers that are kept
 	Counts   Counts
+	Crashes  int // workers that crashed in the last minute
+	// CrashBudgetExceeded says that these are over half of the workers that are kept: not one bad request, but a
+	// function that does not work.
+	CrashBudgetExceeded bool
 }
 
 // Snapshot returns what the pool is now. Anybody may call it at any time; it waits for nothing but the lock.
@@ -56,6 +60,8 @@ func (p *Pool) copy() (Snapshot, []Worker) {
 	snap := Snapshot{Capacity: p.capacity, Queue: p.line.len, Target: p.target, Counts: p.counts}
 	snap.Counts.Exits = maps.Clone(p.counts.Exits)
 	snap.Counts.Retries = p.retries.Load()
+	snap.Crashes = len(p.crashes.recent(time.Now()))
+	snap.CrashBudgetExceeded = 2*snap.Crashes > p.target
 	snap.Slots = make([]SlotInfo, len(p.slots))
 	workers := make([]Worker, len(p.slots))
 	for i, s := range p.slots {

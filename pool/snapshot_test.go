@@ -34,7 +34,8 @@ func TestSnapshotTellsWhatThePoolIs(t *testing.T) {
 				{ID: life.ID{Slot: 2, Serial: 4, Generation: 1}, State: Starting},
 			},
 			Capacity: 1, Inflight: 1, Queue: 1, Target: 2,
-			Counts: Counts{Starts: 4, Exits: map[life.Reason]uint64{life.Crash: 1}},
+			Counts:  Counts{Starts: 4, Exits: map[life.Reason]uint64{life.Crash: 1}},
+			Crashes: 1,
 		}
 		if diff := cmp.Diff(want, r.Snapshot()); diff != "" {
 			t.Errorf("want -, got +:\n%s", diff)
