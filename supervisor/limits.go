@@ -48,6 +48,7 @@ type reading struct {
 	serial   uint64
 	inflight int
 	age      time.Duration
+	maxAge   time.Duration // 0 is none
 	memory   int64
 }
 
@@ -70,6 +71,8 @@ func (l Limits) judge(workers []reading, usage int64, minAge time.Duration) []ve
 		case w.age < minAge:
 		case l.Soft > 0 && w.memory > l.Soft:
 			verdicts = append(verdicts, verdict{w.serial, life.MemorySoft})
+		case w.maxAge > 0 && w.age >= w.maxAge:
+			verdicts = append(verdicts, verdict{w.serial, life.MaxAge})
 		case w.inflight == 0 && (largest == nil || w.memory > largest.memory):
 			largest = &workers[i]
 		}

@@ -1,4 +1,4 @@
-// Package supervisor judges workers by measurement, memory and heartbeat, and asks the pool to retire those that fail. It
+// Package supervisor judges workers by measurement, memory, age and heartbeat, and asks the pool to retire those that fail. It
 // changes no state of its own accord: it may be late, wrong or absent, and no request notices.
 package supervisor
 
@@ -24,7 +24,7 @@ type Config struct {
 	PingInterval time.Duration
 	// PingMisses is after how many intervals without an answer a worker is taken for dead; at least 1.
 	PingMisses int
-	// MemoryInterval is how often memory is measured; 0 turns it off.
+	// MemoryInterval is how often memory is measured, and age looked at; 0 turns both off.
 	MemoryInterval time.Duration
 	// MemorySoft and MemoryHard are limits for one worker in bytes, or Auto, or Off.
 	MemorySoft, MemoryHard int64
@@ -186,7 +186,7 @@ func (s *Supervisor) measure() {
 		}
 		took[slot.ID.Serial] = bytes
 		if slot.State == pool.Ready {
-			readings = append(readings, reading{slot.ID.Serial, slot.Inflight, slot.Age, bytes})
+			readings = append(readings, reading{slot.ID.Serial, slot.Inflight, slot.Age, slot.MaxAge, bytes})
 		}
 	}
 	s.mu.Lock()

@@ -56,15 +56,16 @@ func TestWorkersAreJudged(t *testing.T) {
 		want    []verdict
 	}{
 		"nobody":                       {},
-		"all well":                     {[]reading{{1, 0, old, 100}, {2, 1, old, 10}}, 900, nil},
-		"over the soft limit":          {[]reading{{1, 0, old, 101}, {2, 1, old, 200}}, 0, []verdict{{1, life.MemorySoft}, {2, life.MemorySoft}}},
-		"over the hard limit":          {[]reading{{1, 3, old, 201}}, 0, []verdict{{1, life.MemoryHard}}},
-		"young, over the soft limit":   {[]reading{{1, 0, young, 150}}, 0, nil},
-		"young, over the hard limit":   {[]reading{{1, 0, young, 250}}, 0, []verdict{{1, life.MemoryHard}}},
-		"near the budget":              {[]reading{{1, 0, old, 50}, {2, 0, old, 60}, {3, 1, old, 70}}, 901, []verdict{{2, life.MemorySoft}}},
-		"near the budget, all busy":    {[]reading{{1, 1, old, 50}}, 1000, nil},
-		"near the budget, all young":   {[]reading{{1, 0, young, 50}}, 1000, nil},
-		"near the budget and one over": {[]reading{{1, 0, old, 50}, {2, 0, old, 150}}, 1000, []verdict{{2, life.MemorySoft}}},
+		"all well":                     {[]reading{{1, 0, old, 0, 100}, {2, 1, old, 0, 10}}, 900, nil},
+		"over the soft limit":          {[]reading{{1, 0, old, 0, 101}, {2, 1, old, 0, 200}}, 0, []verdict{{1, life.MemorySoft}, {2, life.MemorySoft}}},
+		"over the hard limit":          {[]reading{{1, 3, old, 0, 201}}, 0, []verdict{{1, life.MemoryHard}}},
+		"young, over the soft limit":   {[]reading{{1, 0, young, 0, 150}}, 0, nil},
+		"young, over the hard limit":   {[]reading{{1, 0, young, 0, 250}}, 0, []verdict{{1, life.MemoryHard}}},
+		"too old":                      {[]reading{{1, 2, old, time.Minute, 1}, {2, 0, old, time.Hour, 1}}, 0, []verdict{{1, life.MaxAge}}},
+		"near the budget":              {[]reading{{1, 0, old, 0, 50}, {2, 0, old, 0, 60}, {3, 1, old, 0, 70}}, 901, []verdict{{2, life.MemorySoft}}},
+		"near the budget, all busy":    {[]reading{{1, 1, old, 0, 50}}, 1000, nil},
+		"near the budget, all young":   {[]reading{{1, 0, young, 0, 50}}, 1000, nil},
+		"near the budget and one over": {[]reading{{1, 0, old, 0, 50}, {2, 0, old, 0, 150}}, 1000, []verdict{{2, life.MemorySoft}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := l.judge(c.workers, c.usage, 10*time.Second)
@@ -74,7 +75,7 @@ func TestWorkersAreJudged(t *testing.T) {
 		})
 	}
 	t.Run("without limits nobody goes", func(t *testing.T) {
-		if got := (Limits{}).judge([]reading{{1, 0, old, 1 << 50}}, 1<<50, 0); got != nil {
+		if got := (Limits{}).judge([]reading{{1, 0, old, 0, 1 << 50}}, 1<<50, 0); got != nil {
 			t.Errorf("got %v", got)
 		}
 	})

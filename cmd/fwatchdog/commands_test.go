@@ -121,14 +121,26 @@ func TestHealthcheckAsksTheInstance(t *testing.T) {
 	}
 }
 
-func TestVersionAndSettingsNeedNoSettings(t *testing.T) {
+func TestVersionNeedsNoSettingsAndSettingsShowsThem(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"--version"}, {"-version"}} {
-		if code, out, _ := runs(t, "", nil, args...); code != 0 || !strings.HasPrefix(out, "Version: ") {
+		if code, out, _ := runs(t, "", []string{"pool_size=none"}, args...); code != 0 || !strings.HasPrefix(out, "Version: ") {
 			t.Errorf("%v: exit code %d, %q", args, code, out)
 		}
 	}
 	code, out, _ := runs(t, "", []string{"pool_size=7"}, "settings")
 	if code != 0 || !strings.Contains(out, "queue_timeout") || !strings.Contains(out, "7") {
 		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+func TestDocumentedSettingsAreThoseThatExist(t *testing.T) {
+	page, err := os.ReadFile("../../docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, found := strings.Cut(string(page), "<!-- made by: fwatchdog settings --markdown -->\n\n")
+	code, out, errs := runs(t, "", nil, "settings", "--markdown")
+	if code != 0 || !found || table != out {
+		t.Errorf("exit code %d %s: docs/settings.md is out of date; its table is made by: fwatchdog settings --markdown", code, errs)
 	}
 }

@@ -76,6 +76,9 @@ func run(args []string, io streams) int {
 		return code
 	}
 	todo := ctx.Selected().Target.Addr().Interface().(command)
+	if _, ok := todo.(*versionCommand); ok { // which needs no settings
+		return report(todo.run(nil, io), io)
+	}
 	if err := source.Check(&g.Settings); err != nil {
 		fmt.Fprintf(io.err, "fwatchdog: bad settings:\n%s\n", indent(err.Error()))
 		return exitRefused
