@@ -175,6 +175,23 @@ func TestBrokenPipeFailsAllWhoSendLater(t *testing.T) {
 	})
 }
 
+func TestFlushWaitsForWhatIsLeftToTheReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{let: make(chan struct{})}
+		close(g.let)
+		o := newOutgoing(g)
+		o.hold()
+		if err := o.send(add("a")); err != nil {
+			t.Error(err)
+		}
+		go o.release()
+		o.flush()
+		if got := strings.Join(g.writes, "|"); got != "a" {
+			t.Errorf("flushed after writes %q", got)
+		}
+	})
+}
+
 func TestEncoderThatFailsSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{let: make(chan struct{})}

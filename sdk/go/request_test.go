@@ -208,6 +208,14 @@ func windows(t *testing.T, h *workertest.Host, count int) (bytes []uint32) {
 	return bytes
 }
 
+// quiet fails when the worker has anything to say once everybody waits.
+func quiet(t *testing.T, h *workertest.Host) {
+	t.Helper()
+	synctest.Wait()
+	h.Send(protocol.AppendPing(nil, 7))
+	h.Expect(protocol.TypePong)
+}
+
 func TestWindowIsGrantedForWhatWasReadInStepsOfHalf(t *testing.T) {
 	in(t, func(t *testing.T) {
 		read := make(chan int)
@@ -225,14 +233,14 @@ func TestWindowIsGrantedForWhatWasReadInStepsOfHalf(t *testing.T) {
 		}
 		const half = protocol.DefaultWindow / 2
 		read <- 1000 + half - 1
-		serves(t, h) // nothing but PONG has come
+		quiet(t, h)
 		read <- 1
 		if got := windows(t, h, 1); got[0] != half {
 			t.Errorf("granted %d, want %d", got[0], half)
 		}
 		h.Send(protocol.AppendData(nil, stream, make([]byte, protocol.MaxPayload), true))
 		read <- half + protocol.MaxPayload
-		serves(t, h) // the end has come: there is nothing left to grant
+		quiet(t, h) // the end has come: there is nothing left to grant
 		close(read)
 		h.Response(stream)
 	})
@@ -366,6 +374,24 @@ func TestContextEndsWithTheHandler(t *testing.T) {
 		}
 		if n, err := request.Body.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 			t.Errorf("reading the body after the handler: %d, %v", n, err)
+		}
+	})
+}
+
+func TestReadingOnAfterTheHandlerHasReturnedEnds(t *testing.T) {
+	in(t, func(t *testing.T) {
+		failed := make(chan error, 1)
+		h := workertest.Start(t, func(_ *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			go func() {
+				_, err := r.Bytes()
+				failed <- err
+			}()
+			synctest.Wait() // it waits for the rest
+			return nil
+		})
+		h.Response(h.Open(workertest.Request{Method: "POST", Body: []byte("the first part")}))
+		if err := <-failed; err == nil {
+			t.Error("half a body was taken for a whole one")
 		}
 	})
 }

@@ -243,6 +243,24 @@ func TestHandlerThatFailsIsAnError(t *testing.T) {
 	}
 }
 
+// Buffers go round: what one response leaves in its buffer must not show in another.
+func TestResponseThatWasThrownAwayShowsNowhere(t *testing.T) {
+	in(t, func(t *testing.T) {
+		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			if r.Path == "/secret" {
+				return errors.Join(say(w, "secret"), errors.New("boom"))
+			}
+			return say(w, "public")
+		})
+		for range 20 {
+			h.Response(h.Request(workertest.Request{Target: "/secret"}))
+			if r := h.Response(h.Request(workertest.Request{})); string(r.Body) != "public" {
+				t.Fatalf("got %q", r.Body)
+			}
+		}
+	})
+}
+
 func TestPanicCarriesTheStackOfTheHandler(t *testing.T) {
 	got := answered(t, func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error { panic("boom") })
 	if !strings.Contains(got.Error, "TestPanicCarriesTheStackOfTheHandler") {

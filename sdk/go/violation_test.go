@@ -173,9 +173,11 @@ func TestFramesOfStreamsThatAreOverAreIgnored(t *testing.T) {
 		if r := h.Response(over); string(r.Body) != "ignored" {
 			t.Fatalf("got %+v", r)
 		}
+		synctest.Wait()
 		for _, stream := range []uint32{over, 900} {
 			h.Send(protocol.AppendData(nil, stream, []byte("late"), false))
 			h.Send(protocol.AppendData(nil, stream, nil, true))
+			h.Send(protocol.AppendData(nil, stream, []byte("after the end"), false))
 			h.Send(protocol.AppendWindow(nil, stream, 1))
 			h.Send(protocol.AppendCancel(nil, stream, protocol.CancelDeadline))
 		}

@@ -85,6 +85,7 @@ func newHost(tb testing.TB, in io.WriteCloser) *Host {
 func (h *Host) read(out io.Reader) {
 	defer close(h.frames)
 	r := protocol.NewReader(out, protocol.Worker, protocol.MaxPayload)
+	over := map[uint32]bool{} // streams that have ended
 	for {
 		header, payload, err := r.Next()
 		if err == io.EOF {
@@ -93,6 +94,12 @@ func (h *Host) read(out io.Reader) {
 		if err != nil {
 			h.tb.Errorf("the worker's output: %v", err)
 			return
+		}
+		if over[header.Stream] && header.Type != protocol.TypeWindow {
+			h.tb.Errorf("%v, though the stream has ended", header)
+		}
+		if header.Stream > 0 && (header.End || header.Type == protocol.TypeError) {
+			over[header.Stream] = true
 		}
 		h.frames <- Frame{Header: header, Payload: bytes.Clone(payload)}
 	}
