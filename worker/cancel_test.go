@@ -351,3 +351,21 @@ func TestACancelledStreamThatEndsInItsGraceIsForgiven(t *testing.T) {
 		t.Error("the worker was poisoned by a stream that had ended")
 	}
 }
+
+func TestATimerThatFiresLateHarmsNoLaterExchange(t *testing.T) {
+	f := start(t, puppet)
+	unlimited, limited := f.hold(request("/")), f.hold(within(time.Hour))
+
+	f.Expire()
+	f.Poison(99)
+
+	f.must(unlimited.respond("", true), limited.respond("", true))
+	if err := errors.Join(unlimited.wait(), limited.wait()); err != nil {
+		t.Error(err)
+	}
+	select {
+	case why := <-f.Asks():
+		t.Errorf("it asked because of %s", why)
+	default:
+	}
+}

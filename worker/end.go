@@ -60,17 +60,6 @@ func (f *Framed) violated(err error) {
 	f.condemn(life.Protocol)
 }
 
-// sever notes that the worker has closed its end of a pipe: for most it is how they end.
-func (f *Framed) sever(err error) {
-	f.mu.Lock()
-	f.deaf = true
-	going := f.leaving && len(f.streams) == 0
-	f.mu.Unlock()
-	if !going { // else it may take the time that whoever sent it gives
-		f.severed <- err
-	}
-}
-
 // patience is how long a worker may live without a pipe, and how long what a dead one wrote is read: a grandchild may
 // hold the pipe open.
 const patience = 100 * time.Millisecond
@@ -93,7 +82,8 @@ func (f *Framed) reap() {
 	close(f.done)
 }
 
-// awaitEnd waits for the end of the process, and sees to it when a worker has closed a pipe and lives on.
+// awaitEnd waits for the end of the process. To close a pipe is how most end; one that lives on without is of no use,
+// unless it is about to go anyway.
 func (f *Framed) awaitEnd() {
 	select {
 	case <-f.proc.Ended():
@@ -103,10 +93,19 @@ func (f *Framed) awaitEnd() {
 		case <-f.proc.Ended():
 			return
 		case <-time.After(patience):
+		}
+		if !f.going() {
 			f.violated(err)
 		}
 	}
 	<-f.proc.Ended()
+}
+
+// going reports whether the worker was asked to go and has nothing left to do.
+func (f *Framed) going() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.leaving && len(f.streams) == 0
 }
 
 func (f *Framed) deafen() {

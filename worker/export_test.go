@@ -9,3 +9,40 @@ func (f *Framed) SetLastStream(n uint32) {
 	defer f.mu.Unlock()
 	f.stream = n
 }
+
+// Queued is how many bytes were handed to the writer.
+func (f *Framed) Queued() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.queued
+}
+
+// Pending is how many bytes wait for the writer.
+func (f *Framed) Pending() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.pending)
+}
+
+// Streams is how many streams are open.
+func (f *Framed) Streams() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.streams)
+}
+
+// Expire is what the timers of all open streams do, early or late.
+func (f *Framed) Expire() {
+	f.mu.Lock()
+	var open []*stream
+	for _, s := range f.streams {
+		open = append(open, s)
+	}
+	f.mu.Unlock()
+	for _, s := range open {
+		s.expire()
+	}
+}
+
+// Poison is what happens at the end of a stream's grace.
+func (f *Framed) Poison(id uint32) { f.poisoned(id) }

@@ -16,7 +16,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -53,6 +52,7 @@ type Framed struct {
 	stream  uint32    // the number of the last stream
 	leaving bool      // no new streams; stdin is closed after the last one
 	deaf    bool      // nothing is sent any more: the process has ended, is beyond hope, or its stdin is closed
+	mute    bool      // nothing will come any more
 	why     life.Reason
 	asked   []life.Reason // what was sent on asks
 
@@ -79,13 +79,7 @@ func Start(ctx context.Context, starter *process.Starter, cfg Config, id life.ID
 	if err != nil {
 		return nil, programError(command.Argv, err)
 	}
-	f, err := newFramed(proc, cfg, id, log)
-	if err != nil {
-		proc.Kill()
-		proc.Reap()
-		proc.Close()
-		return nil, programError(command.Argv, err)
-	}
+	f := newFramed(proc, cfg, id, log)
 	f.run()
 	if err := f.shakeHands(ctx); err != nil {
 		f.condemn(life.StartFailed)
@@ -98,11 +92,7 @@ func Start(ctx context.Context, starter *process.Starter, cfg Config, id life.ID
 	return f, nil
 }
 
-func newFramed(proc *process.Process, cfg Config, id life.ID, log *zap.Logger) (*Framed, error) {
-	stdin, err := proc.Stdin.SyscallConn()
-	if err != nil {
-		return nil, fmt.Errorf("open the worker's stdin: %w", err)
-	}
+func newFramed(proc *process.Process, cfg Config, id life.ID, log *zap.Logger) *Framed {
 	f := &Framed{
 		id:      id,
 		cfg:     cfg,
@@ -113,7 +103,7 @@ func newFramed(proc *process.Process, cfg Config, id life.ID, log *zap.Logger) (
 		talk:    newHandshake(id),
 		started: time.Now(),
 		streams: map[uint32]*stream{},
-		stdin:   newPipe(stdin),
+		stdin:   newPipe(proc.Stdin),
 		drained: make(chan struct{}, 1),
 		room:    make(chan struct{}, 1),
 		severed: make(chan error, 2),
@@ -125,7 +115,7 @@ func newFramed(proc *process.Process, cfg Config, id life.ID, log *zap.Logger) (
 	}
 	f.pid.Store(int64(proc.Pid()))
 	f.cutter = process.Splitter{Max: cfg.LineLimit, Emit: func(line []byte) { f.logLine(fromStdout, line) }}
-	return f, nil
+	return f
 }
 
 // run starts the worker's goroutines and says HELLO.

@@ -72,6 +72,9 @@ func newConfig(t testing.TB, scene string) worker.Config {
 	}
 	cfg := configOf(self)
 	cfg.Command.Env = append(cfg.Command.Env, fakefunc.Variable+"="+scene)
+	if testing.CoverMode() != "" { // else it complains on stderr
+		cfg.Command.Env = append(cfg.Command.Env, "GOCOVERDIR="+t.TempDir())
+	}
 	return cfg
 }
 
@@ -277,6 +280,17 @@ func (c *call) body() string {
 	}
 	c.close()
 	return all.String()
+}
+
+// outcome is how the exchange ends, also when that is only known once the body was read.
+func (c *call) outcome() error {
+	c.t.Helper()
+	err := c.wait()
+	if err == nil && c.Response.Stream != nil {
+		_, err = c.Response.Stream.WriteTo(io.Discard)
+		c.close()
+	}
+	return err
 }
 
 func (c *call) close() {

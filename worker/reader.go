@@ -38,12 +38,20 @@ func (f *Framed) read() {
 	case errors.As(err, new(*protocol.Violation)):
 		f.violated(err)
 	case errors.Is(err, io.EOF):
-		f.sever(errClosed)
+		f.outputEnded(errClosed)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		f.sever(fmt.Errorf("%w, inside a frame", errClosed))
+		f.outputEnded(fmt.Errorf("%w, inside a frame", errClosed))
 	default: // the last of a dead worker's words would not come
 		f.log.Debug("worker's frames could not be read", zap.Error(err))
 	}
+}
+
+// outputEnded gives no more streams to a worker that can answer none.
+func (f *Framed) outputEnded(err error) {
+	f.mu.Lock()
+	f.mute = true
+	f.mu.Unlock()
+	f.severed <- err
 }
 
 // readFrames acts on frames until one is wrong or there are no more.
@@ -102,7 +110,7 @@ func (f *Framed) onPong(payload []byte) error {
 	if nonce == last {
 		f.pingTook.Store(int64(time.Since(f.started)) - f.pinged.Load())
 	}
-	f.pongs.Store(nonce)
+	f.pongs.Store(max(nonce, f.pongs.Load())) // nobody else stores it
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (f *Framed) open(ctx context.Context, x *exchange.Exchange, over func()) (*
 		return nil, err
 	}
 	f.mu.Lock()
-	if f.deaf || f.leaving || f.stream == math.MaxUint32 {
+	if f.deaf || f.mute || f.leaving || f.stream == math.MaxUint32 {
 		cause := causeOf(f.why)
 		f.mu.Unlock()
 		return nil, &exchange.LostError{Cause: cause, Unseen: true}

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,8 @@ type pipe struct {
 	err  error
 }
 
-func newPipe(conn syscall.RawConn) *pipe {
+func newPipe(stdin *os.File) *pipe {
+	conn, _ := stdin.SyscallConn() // it fails where there is no file
 	p := &pipe{conn: conn}
 	p.once = func(fd uintptr) bool {
 		p.n, p.err = unix.Write(int(fd), p.buf)
@@ -121,6 +123,7 @@ func (f *Framed) takePending() []byte {
 
 // stopTurn ends the turn of a writer that could not write: the worker has ended, or has closed its stdin.
 func (f *Framed) stopTurn(err error) {
-	f.sever(fmt.Errorf("%w: %w", errDeaf, err))
+	f.deafen()
 	f.takePending() // nil: the worker is deaf
+	f.severed <- fmt.Errorf("%w: %w", errDeaf, err)
 }
