@@ -65,7 +65,7 @@ func TestReadyComesAfterInit(t *testing.T) {
 	in(t, func(t *testing.T) {
 		begin := time.Now()
 		workertest.Start(t, echo, fwatchdog.Init(func() error {
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			return nil
 		}))
 		if took := time.Since(begin); took != time.Minute {
@@ -120,7 +120,7 @@ func TestInitThatFailsIsReportedAndEndsTheWorker(t *testing.T) {
 
 func TestEndOfThePipeDuringInitStillInitialises(t *testing.T) {
 	in(t, func(t *testing.T) {
-		h := workertest.Launch(t, echo, fwatchdog.Init(func() error { time.Sleep(time.Second); return nil }))
+		h := workertest.Launch(t, echo, fwatchdog.Init(func() error { <-time.After(time.Second); return nil }))
 		h.HangUp()
 		h.Expect(protocol.TypeHello)
 		h.Expect(protocol.TypeReady)
@@ -148,7 +148,7 @@ func TestEndOfThePipeEndsAnIdleWorker(t *testing.T) {
 func TestEndOfThePipeLetsWhatIsInFlightFinish(t *testing.T) {
 	in(t, func(t *testing.T) {
 		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			if err := r.Context().Err(); err != nil {
 				return err
 			}

@@ -79,7 +79,7 @@ func TestWhatIsSentLongAfterTheReadIsWrittenAtOnce(t *testing.T) {
 		close(g.let)
 		o := newOutgoing(g)
 		o.hold()
-		time.Sleep(brief)
+		<-time.After(brief)
 		if err := o.send(add("a")); err != nil {
 			t.Error(err)
 		}

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -134,19 +131,6 @@ func btoi(b bool) int {
 	return 0
 }
 
-func TestStatusThatIsNoneIsA500(t *testing.T) {
-	for _, status := range []int{0, 99, 199, 1000, -1} {
-		got := answered(t, func(w *fwatchdog.ResponseWriter, _ *fwatchdog.Request) error {
-			w.WriteHeader(status)
-			return nil
-		})
-		want := fmt.Sprintf("fwatchdog: status %d is not in 200 to 999\n", status)
-		if got.Code != protocol.CodeRaised || !strings.HasPrefix(got.Error, want) {
-			t.Errorf("status %d: got %+v", status, got)
-		}
-	}
-}
-
 func TestHandlerThatAnswersTwiceIsHeardOnceAndLogged(t *testing.T) {
 	got := answered(t, func(w *fwatchdog.ResponseWriter, _ *fwatchdog.Request) error {
 		w.WriteHeader(201)
@@ -199,102 +183,6 @@ func TestWritingAfterTheHandlerHasReturnedFailsAndIsLogged(t *testing.T) {
 	})
 }
 
-func TestHandlerThatFailsIsAnError(t *testing.T) {
-	late := func(err error) fwatchdog.Handler {
-		return func(w *fwatchdog.ResponseWriter, _ *fwatchdog.Request) error {
-			return errors.Join(say(w, "start"), w.Flush(), err)
-		}
-	}
-	tests := []struct {
-		name    string
-		handler fwatchdog.Handler
-		frames  []string
-		code    protocol.ErrorCode
-		text    string // the start of it
-	}{
-		{"an error", func(w *fwatchdog.ResponseWriter, _ *fwatchdog.Request) error {
-			w.WriteHeader(204)
-			return errors.Join(say(w, "thrown away"), errors.New("boom"))
-		}, []string{"ERROR+END"}, protocol.CodeRaised, "boom"},
-		{"an error in the middle", late(errors.New("boom")), []string{"RESP", "ERROR+END"}, protocol.CodeRaised, "boom"},
-		{"a panic", func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error { panic(errors.New("boom")) },
-			[]string{"ERROR+END"}, protocol.CodeRaised, "boom\ngoroutine "},
-		{"a panic of nil", func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error { panic(nil) },
-			[]string{"ERROR+END"}, protocol.CodeRaised, "panic called with nil argument"},
-		{"the end of its goroutine", func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error { runtime.Goexit(); return nil },
-			[]string{"ERROR+END"}, protocol.CodeRaised, "fwatchdog: the handler ended its goroutine without an answer"},
-		{"ErrAbort", func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error {
-			return fmt.Errorf("enough: %w", fwatchdog.ErrAbort)
-		},
-			[]string{"ERROR+END"}, protocol.CodeCancelled, "enough: fwatchdog: the handler broke the response off"},
-		{"ErrAbort in the middle", late(fwatchdog.ErrAbort), []string{"RESP", "ERROR+END"}, protocol.CodeCancelled, "fwatchdog: "},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			in(t, func(t *testing.T) {
-				h := workertest.Start(t, tt.handler)
-				r := h.Response(h.Request(workertest.Request{}))
-				if diff := cmp.Diff(tt.frames, r.Frames); diff != "" || r.Code != tt.code || !strings.HasPrefix(r.Error, tt.text) {
-					t.Errorf("got %+v, frames (-want +got):\n%s", r, diff)
-				}
-				serves(t, h)
-			})
-		})
-	}
-}
-
-// Buffers go round: what one response leaves in its buffer must not show in another.
-func TestResponseThatWasThrownAwayShowsNowhere(t *testing.T) {
-	in(t, func(t *testing.T) {
-		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
-			if r.Path == "/secret" {
-				return errors.Join(say(w, "secret"), errors.New("boom"))
-			}
-			return say(w, "public")
-		})
-		for range 20 {
-			h.Response(h.Request(workertest.Request{Target: "/secret"}))
-			if r := h.Response(h.Request(workertest.Request{})); string(r.Body) != "public" {
-				t.Fatalf("got %q", r.Body)
-			}
-		}
-	})
-}
-
-func TestPanicCarriesTheStackOfTheHandler(t *testing.T) {
-	got := answered(t, func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error { panic("boom") })
-	if !strings.Contains(got.Error, "TestPanicCarriesTheStackOfTheHandler") {
-		t.Errorf("the handler is not in the stack:\n%s", got.Error)
-	}
-}
-
-func TestLongErrorIsCutAtACharacter(t *testing.T) {
-	text := "boom\n" + strings.Repeat("é", protocol.MaxPayload)
-	got := answered(t, func(*fwatchdog.ResponseWriter, *fwatchdog.Request) error { return errors.New(text) })
-	if !strings.HasPrefix(text, got.Error) || !utf8.ValidString(got.Error) || len(got.Error) < protocol.MaxPayload-4 {
-		t.Errorf("%d bytes came, starting %.20q", len(got.Error), got.Error)
-	}
-}
-
-func TestHeadersThatFitNoFrameAreAnError(t *testing.T) {
-	write := func(flush bool) fwatchdog.Handler {
-		return func(w *fwatchdog.ResponseWriter, _ *fwatchdog.Request) error {
-			w.SetHeader("x-big", strings.Repeat("a", protocol.MaxPayload))
-			if flush {
-				_ = w.Flush() // a handler that looks at no error
-			}
-			return say(w, "body")
-		}
-	}
-	for _, flush := range []bool{false, true} {
-		got := answered(t, write(flush))
-		if diff := cmp.Diff([]string{"ERROR+END"}, got.Frames); diff != "" ||
-			got.Code != protocol.CodeRaised || !strings.HasPrefix(got.Error, "response headers too large") {
-			t.Errorf("flushed %v: got %+v", flush, got)
-		}
-	}
-}
-
 func TestHostsSmallerFramesAreObeyed(t *testing.T) {
 	in(t, func(t *testing.T) {
 		h := workertest.Launch(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
@@ -335,100 +223,6 @@ func TestLogsNameTheirStreamAndLevel(t *testing.T) {
 		}
 		if r := h.Response(stream); strings.Join(r.Logs, "") != long || len(r.Logs) != 3 {
 			t.Errorf("the long line came in %d pieces, with %d of %d bytes", len(r.Logs), len(strings.Join(r.Logs, "")), len(long))
-		}
-	})
-}
-
-// stops lets a handler stream n bytes, and takes what comes while the host grants nothing.
-func stops(t *testing.T, h *workertest.Host, stream uint32) (data int) {
-	t.Helper()
-	synctest.Wait()
-	h.Send(protocol.AppendPing(nil, 1))
-	for {
-		f, ok := h.Next()
-		switch {
-		case !ok || f.Type == protocol.TypePong:
-			return data
-		case f.Type == protocol.TypeData && f.Stream == stream:
-			data += len(f.Payload)
-		}
-	}
-}
-
-func streamForEver(w *fwatchdog.ResponseWriter, _ *fwatchdog.Request) error {
-	for piece := make([]byte, 10_007); ; {
-		if _, err := w.Write(piece); err != nil {
-			return err
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-	}
-}
-
-func TestResponseStopsAfterExactlyOneWindow(t *testing.T) {
-	in(t, func(t *testing.T) {
-		h := workertest.Start(t, streamForEver)
-		slow := h.Request(workertest.Request{})
-		if got := stops(t, h, slow); got != protocol.DefaultWindow {
-			t.Errorf("%d bytes of DATA, the window is %d", got, protocol.DefaultWindow)
-		}
-		h.Send(protocol.AppendWindow(nil, slow, 1))
-		if got := stops(t, h, slow); got != 1 {
-			t.Errorf("%d bytes of DATA for a WINDOW of 1", got)
-		}
-		h.Send(protocol.AppendCancel(nil, slow, protocol.CancelClientGone))
-		if r := h.Response(slow); r.Code != protocol.CodeCancelled {
-			t.Errorf("got %+v after CANCEL", r)
-		}
-	})
-}
-
-func TestStreamThatWaitsForWindowHoldsUpNoOther(t *testing.T) {
-	in(t, func(t *testing.T) {
-		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
-			if r.Path == "/slow" {
-				return streamForEver(w, r)
-			}
-			return say(w, "quick")
-		})
-		slow := h.Request(workertest.Request{Target: "/slow"})
-		stops(t, h, slow)
-		if r := h.Response(h.Request(workertest.Request{})); string(r.Body) != "quick" {
-			t.Errorf("got %+v", r)
-		}
-		h.Send(protocol.AppendCancel(nil, slow, protocol.CancelClientGone))
-		h.Response(slow)
-	})
-}
-
-func TestHostThatHasGoneEndsAResponseThatWaitsForIt(t *testing.T) {
-	in(t, func(t *testing.T) {
-		h := workertest.Start(t, streamForEver)
-		slow := h.Request(workertest.Request{})
-		stops(t, h, slow)
-		h.HangUp()
-		if r := h.Response(slow); r.Code != protocol.CodeRaised || r.Error != io.ErrUnexpectedEOF.Error() {
-			t.Errorf("got %+v", r)
-		}
-		if code := h.Exit(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
-	})
-}
-
-// A response with a hole must not look whole, even if its handler does not care.
-func TestResponseThatLostAPieceIsAnError(t *testing.T) {
-	in(t, func(t *testing.T) {
-		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
-			_ = streamForEver(w, r) // as said
-			return nil
-		})
-		slow := h.Request(workertest.Request{})
-		stops(t, h, slow)
-		h.Send(protocol.AppendCancel(nil, slow, protocol.CancelDeadline))
-		if r := h.Response(slow); r.Code != protocol.CodeCancelled {
-			t.Errorf("got %+v", r)
 		}
 	})
 }
