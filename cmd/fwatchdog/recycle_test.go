@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// load sends requests from so many clients until stop, and fails the test for each that is not answered with 200.
+func load(t *testing.T, i *instance, clients int, target string) (answered *atomic.Int64, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	answered = new(atomic.Int64)
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				r, err := i.try(t.Context(), "GET", target, nil)
+				if err != nil || r.StatusCode != 200 {
+					t.Errorf("a request was lost: %v %q %v", r.Response, r.body, err)
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	return answered, func() { cancel(); group.Wait() }
+}
+
+func TestRecyclingUnderLoadCostsNoRequest(t *testing.T) {
+	slowBoot := fmt.Sprintf("fprocess=sh -c 'sleep 0.3; exec %s'", function)
+	for reason, setting := range map[string]string{
+		"max_requests": "worker_max_requests=100",
+		"max_age":      "worker_max_age=500ms",
+		"memory_soft":  "worker_memory_soft=1MiB",
+	} {
+		t.Run(reason, func(t *testing.T) {
+			i := launch(t, slowBoot, "pool_size=2", "worker_min_age=0s", "memory_interval=100ms", "worker_memory_hard=off", setting)
+			i.pid(2)
+			_, stop := load(t, i, 32, "/sleep?ms=5")
+			for range 3 { // every time another one
+				n := count(i, "worker ended")
+				i.eventually("a worker was replaced", func() bool { return count(i, "worker ended") > n })
+			}
+			stop()
+			if line := i.find("worker ended", func(l map[string]any) bool { return l["reason"] != reason }); line != nil {
+				t.Errorf("a worker ended for another reason: %v", line)
+			}
+		})
+	}
+}
+
+// count returns how many log lines have this message.
+func count(i *instance, message string) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := 0
+	for _, line := range i.lines {
+		if line["message"] == message {
+			n++
+		}
+	}
+	return n
+}
+
+func TestShrinkingUnderLoadCostsNoRequest(t *testing.T) {
+	i := launch(t, "pool_size=3")
+	for serial := range 3 {
+		i.pid(serial + 1)
+	}
+	answered, stop := load(t, i, 16, "/sleep?ms=5")
+	for n := range 2 {
+		i.signal(syscall.SIGTTOU)
+		i.eventually("a worker has left", func() bool { return count(i, "worker ended") == n+1 })
+	}
+	before := answered.Load()
+	i.eventually("the last one serves all", func() bool { return answered.Load() > before+100 })
+	stop()
+}
+
+func TestWorkerOverTheHardLimitIsKilledAndTheOthersServe(t *testing.T) {
+	i := launch(t, "fprocess=python3 testdata/leak.py", "pool_size=2", "memory_interval=100ms",
+		"worker_memory_soft=off", "worker_memory_hard=200MiB")
+	i.pid(2)
+	begin := time.Now()
+	r := i.get("/leak?mib=500")
+	if r.StatusCode != 502 || r.Header.Get("X-Fwatchdog-Reason") != "memory" {
+		t.Errorf("got %d %q after %v", r.StatusCode, r.body, time.Since(begin))
+	}
+	i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "memory_hard" })
+	i.get("/").is(t, 200, "fine")
+	if n := count(i, "worker ended"); n != 1 {
+		t.Errorf("%d workers ended", n)
+	}
+}
+
+func TestWorkersThatDieYoungAreStartedLessAndLess(t *testing.T) {
+	i := launch(t, fmt.Sprintf("fprocess=sh -c '%s & sleep 0.05; kill -9 $!'", function), "pool_size=2")
+	i.await("worker started", nil)
+	tick := time.NewTimer(2 * time.Second)
+	<-tick.C
+	if n := count(i, "worker started"); n >= 20 {
+		t.Errorf("%d starts in 2 s", n)
+	}
+}
