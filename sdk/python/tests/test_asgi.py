@@ -71,6 +71,9 @@ async def application(scope, receive, send):
         request.log("info", event[1]["type"])
         await asyncio.sleep(0.3)
         request.log("info", "background")
+    if path == "/tick":
+        await send({"type": "http.response.body", "body": b"tick", "more_body": True})
+        await asyncio.sleep(1000)
     if path == "/again":
         await send({"type": "http.response.body"})
         try:
@@ -177,6 +180,12 @@ def test_a_body_is_received_and_sent_piece_by_piece(raw):
     raw.write(data(1, end=True))
 
     assert raw.exchange(1).body == b"onetwo"
+
+
+def test_a_piece_leaves_before_the_next_one_is_made(raw):
+    raw.write(req(1, "/tick"))
+
+    assert raw.frame("RESP", 1).body == b"tick"
 
 
 def test_a_large_body_waits_for_its_window(raw):

@@ -208,7 +208,7 @@ def test_flask_streams(flask):
 
 
 def test_flask_reads_an_upload_of_unknown_length(flask):
-    flask.write(req(1, "/size", end=False, headers=[("transfer-encoding", "chunked")]))
+    flask.write(req(1, "/size", end=False))
     flask.write(data(1, bytes(65536)), data(1, bytes(65536)), data(1, end=True))
 
     assert flask.exchange(1).body == b"131072"

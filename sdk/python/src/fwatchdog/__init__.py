@@ -8,9 +8,10 @@
     serve(handler)
 """
 
+from .errors import BadRequest, Cancelled
 from .request import Fields, Headers, Request
 from .serve import serve
-from .stream import BadRequest, Cancelled, Stream
+from .stream import Stream
 
 __all__ = ["BadRequest", "Cancelled", "Fields", "Headers", "Request", "Stream", "serve"]
 __version__ = "0.1.0"

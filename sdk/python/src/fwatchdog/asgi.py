@@ -7,9 +7,9 @@ from typing import Any, Awaitable, Callable, Dict, Optional, Set
 from urllib.parse import unquote
 
 from . import response
+from .errors import Cancelled
 from .frame import encode_head
 from .request import Request
-from .stream import Cancelled
 
 Event = Dict[str, Any]
 Application = Callable[[Event, Callable[[], Awaitable[Event]], Callable[[Event], Awaitable[None]]], Awaitable[Any]]

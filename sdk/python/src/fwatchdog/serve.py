@@ -14,9 +14,9 @@ import time
 from typing import Any, Callable, Deque, NoReturn, Optional, Tuple
 
 from . import frame, response
+from .errors import BadRequest, Cancelled, describe
 from .pipes import Pipes, leave, leave_as
 from .request import Request
-from .stream import BadRequest, Cancelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def serve(handler: Handler, init: Optional[Callable[[], Any]] = None, concurrenc
             ("features", "window exclusive"),
         )
     )
-    exchanges.load(init or getattr(handler, "init", None))
+    exchanges.load(init, getattr(handler, "init", None))
     if places == 1:
         exchanges.run_here(requests)
     else:
@@ -76,10 +76,10 @@ class Exchanges:
         self._loop: Optional[Loop] = None  # made when the first awaitable is met
         self._making_loop = threading.Lock()
 
-    def load(self, init: Optional[Callable[[], Any]]) -> None:
-        """Runs init and says READY; an error of init ends the process."""
+    def load(self, *inits: Optional[Callable[[], Any]]) -> None:
+        """Runs what is to be run before READY, and says it; an error ends the process."""
         try:
-            if init:
+            for init in filter(None, inits):
                 self._result(init())
         except BaseException as error:  # SystemExit too: the host must hear why there will be no READY
             self._pipes.send(frame.encode_error(0, frame.INIT_FAILED, describe(error), self._pipes.limit))
@@ -162,20 +162,6 @@ class Exchanges:
 
                 self._loop = Loop(self._pipes)
         return self._loop.run(value)
-
-
-def describe(error: BaseException) -> str:
-    """Returns the message of an error in the first line, and below it the stack with its causes."""
-    import traceback  # here, because a start without an error must not wait for it
-
-    try:
-        message = str(error)
-    except Exception:  # the error's own code: it must not hide that there was an error
-        message = ""
-    kind, stack = type(error), error.__traceback__
-    # The first entry of the stack is this package's own call.
-    lines = traceback.format_exception(kind, error, stack and stack.tb_next)
-    return "%s\n%s" % (message or kind.__name__, "".join(lines))
 
 
 def _places(concurrency: Optional[int]) -> int:

@@ -7,20 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Deque, Optional
 
 from . import frame
+from .errors import Cancelled
 
 if TYPE_CHECKING:
     from .pipes import Pipes
-
-
-class Cancelled(Exception):
-    """The host no longer wants the response, or has gone: what was asked for will not come.
-
-    Reading and writing a stream raise it instead of waiting for ever. A handler need not catch it.
-    """
-
-
-class BadRequest(Exception):
-    """A handler raises it for a request that makes no sense: the client gets 400."""
 
 
 class Stream:
