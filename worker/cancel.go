@@ -9,7 +9,8 @@ import (
 	"fwatchdog/protocol"
 )
 
-// setDeadline gives the exchange so long from now on; 0 is no limit.
+// setDeadline gives the exchange so long from now on; 0 is no limit. It is called before the request leaves, so that the
+// worker's own clock for it runs out later than this one.
 func (s *stream) setDeadline(limit time.Duration) {
 	if limit <= 0 {
 		return
@@ -24,12 +25,15 @@ func (s *stream) setDeadline(limit time.Duration) {
 // another exchange already.
 func (s *stream) expire() {
 	s.mu.Lock()
-	if s.deadline.IsZero() || time.Now().Before(s.deadline) {
+	if !s.overdue() {
 		s.mu.Unlock()
 		return
 	}
 	s.giveUp(protocol.CancelDeadline, exchange.ErrDeadline)
 }
+
+// overdue reports whether the deadline has passed. s.mu is held.
+func (s *stream) overdue() bool { return !s.deadline.IsZero() && !time.Now().Before(s.deadline) }
 
 // abandon gives up because the caller's context has ended.
 func (s *stream) abandon() {

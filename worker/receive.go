@@ -133,11 +133,14 @@ func (s *stream) finish(lost error) {
 	}
 }
 
-// end notes that no more will come.
+// end notes that no more will come. What comes after the deadline comes too late, also when nobody has noticed yet.
 func (s *stream) end(lost error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
+	if lost == nil && s.overdue() {
+		lost = exchange.ErrDeadline
+	}
 	if s.err == nil {
 		s.err = lost
 	}
@@ -145,7 +148,7 @@ func (s *stream) end(lost error) {
 		return
 	}
 	s.grace.Stop()
-	if lost == nil {
+	if lost == nil || lost == exchange.ErrDeadline {
 		s.f.counts.LateResponses.Add(1)
 	}
 }

@@ -86,6 +86,7 @@ func (f *Framed) open(ctx context.Context, x *exchange.Exchange, over func()) (*
 	s := f.newStream()
 	s.start, s.x, s.ctx, s.over = start, x, ctx, over
 	s.callID = append(s.callID[:0], x.Request.CallID...)
+	s.setDeadline(x.Request.Timeout)
 	f.streams[s.id] = s
 	spent := f.stream == lastCall
 	f.unlockAndFlush()
@@ -120,7 +121,6 @@ func newTurn() turn { return turn{credit: protocol.DefaultWindow, allowance: pro
 
 // answer waits for the response, or for why there is none.
 func (s *stream) answer() error {
-	s.setDeadline(s.x.Request.Timeout)
 	for {
 		s.await()
 		begun, whole, err := s.progress()
