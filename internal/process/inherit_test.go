@@ -75,9 +75,7 @@ func TestSignalsThatWeIgnoreOrCatchAreAtTheirDefaultInTheProcess(t *testing.T) {
 
 	p := start(t, s, cat)
 
-	if mask := statusOf(p.Pid(), "SigIgn"); strings.Trim(mask, "0") != "" || mask == "" {
-		t.Errorf("the process ignores %q", mask)
-	}
+	ignoresNothing(t, statusOf(p.Pid(), "SigIgn"))
 	// To us they must be as good as ignored. A thread that signals itself has taken the signal when the call returns.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -95,8 +93,16 @@ func TestSignalsIgnoredSinceOurBirthAreAtTheirDefaultInTheProcess(t *testing.T) 
 	var own, childs uint64
 	var ignored string
 	scanPlayer(t, p, &child, &own, &childs, &ignored)
-	if strings.Trim(ignored, "0") != "" {
-		t.Errorf("the process ignores %q", ignored)
+	ignoresNothing(t, ignored)
+}
+
+// ignoresNothing fails the test when a process ignores a signal. Numbers 32 and 33 are the C library's own: its
+// posix_spawn, with which GNU make starts us, leaves them ignored, and no Go program can change that.
+func ignoresNothing(t *testing.T, mask string) {
+	t.Helper()
+	signals, err := strconv.ParseUint(mask, 16, 64)
+	if err != nil || signals&^(1<<31|1<<32) != 0 {
+		t.Errorf("the process ignores %q", mask)
 	}
 }
 
