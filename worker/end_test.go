@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,7 @@ func TestARequestIsUnseenIfNoByteOfItWasRead(t *testing.T) {
 func TestWhatThePipeDidNotTakeIsUnseen(t *testing.T) {
 	f := start(t, puppet)
 	f.signal(syscall.SIGSTOP)
+	eventually(t, "all its threads have stopped", func() bool { return hasStopped(t, f.Vitals().Pid) })
 	r := request("/")
 	r.Body = make([]byte, 60000)
 	var calls []*call
@@ -101,6 +103,21 @@ func TestWhatThePipeDidNotTakeIsUnseen(t *testing.T) {
 	if why := f.awaitEnd(); why != life.Crash {
 		t.Errorf("it ended because of %s", why)
 	}
+}
+
+// hasStopped reports whether no thread of a process can run.
+func hasStopped(t *testing.T, pid int) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(threads) == 0 {
+		t.Fatal("no threads", err)
+	}
+	for _, thread := range threads {
+		if stat, err := os.ReadFile(thread); err == nil && !strings.Contains(string(stat), ") T ") {
+			return false
+		}
+	}
+	return true
 }
 
 func TestAKillInFlightResolvesEveryStream(t *testing.T) {
