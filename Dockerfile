@@ -25,7 +25,7 @@ RUN mvn -q -B -f sdk/java/pom.xml -DskipTests package
 FROM scratch
 COPY --from=build /out/fwatchdog /fwatchdog
 COPY --from=build --chmod=1777 /out/tmp /tmp
-COPY --from=build /src/sdk/node/package.json /src/sdk/node/index.js /src/sdk/node/index.mjs /sdk/node/
+COPY --from=build /src/sdk/node/package.json /src/sdk/node/index.js /src/sdk/node/index.mjs /src/sdk/node/index.d.ts /sdk/node/
 COPY --from=build /src/sdk/node/lib /sdk/node/lib
 COPY --from=build /src/sdk/go /sdk/go
 COPY --from=java /src/sdk/java/target/fwatchdog-?.?.?.jar /sdk/java/

@@ -22,6 +22,24 @@ func TestDemoEchoes(t *testing.T) {
 	i.send("POST", "/", strings.NewReader("hello")).is(t, 200, "hello")
 }
 
+func TestFunctionsOfEveryLanguageAnswer(t *testing.T) {
+	t.Setenv("PYTHONPATH", "../../sdk/python/src")
+	jars := "../../sdk/java/target/fwatchdog-0.1.0.jar:../../sdk/java/target/fwatchdog-0.1.0-conformance.jar" // make java
+	for name, command := range map[string]string{
+		"Go":     function,
+		"Node":   "node ../../sdk/node/conformance.js",
+		"Java":   "java -cp " + jars + " io.fwatchdog.conformance.Main",
+		"Python": "python3 ../../sdk/python/conformance.py",
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := launch(t, "pool_size=1", "worker_output=fd3", "fprocess="+command)
+			i.send("POST", "/echo", strings.NewReader("hello")).is(t, 200, "hello")
+			body := strings.Repeat("0123456789", 500_000)
+			i.send("POST", "/stream-echo", strings.NewReader(body)).is(t, 200, body)
+		})
+	}
+}
+
 func TestFunctionSeesRequestAsSent(t *testing.T) {
 	i := launch(t)
 	raw := "PURGE /echo?b=%20;c&&//a/../%2e%2E HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -60,7 +60,7 @@ func logStartError(log *zap.Logger, id life.ID, err error) {
 	fields := []zap.Field{zap.Int("slot", id.Slot), zap.Uint64("serial", id.Serial)}
 	if failed := new(worker.StartError); errors.As(err, &failed) {
 		fields = append(fields, zap.Strings("command", failed.Command), zap.String("error", failed.What),
-			zap.String("hint", failed.Hint), zap.String("seen", failed.Seen), zap.String("stderr", failed.Stderr))
+			zap.String("hint", failed.Hint), zap.String("seen", failed.Seen)) // its stderr stands in the log already
 	} else {
 		fields = append(fields, zap.Error(err))
 	}
