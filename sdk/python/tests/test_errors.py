@@ -97,7 +97,8 @@ fwatchdog.serve(handler)
         assert host.call(2, "/empty").text.splitlines()[0] == "AssertionError"
 
 
-def test_an_error_after_the_response_is_logged(program):
+@pytest.mark.parametrize("kind", ["RuntimeError", "fwatchdog.BadRequest", "fwatchdog.Cancelled"])
+def test_an_error_after_the_response_is_logged(program, kind):
     source = """
 import fwatchdog
 class Pieces:
@@ -106,10 +107,10 @@ class Pieces:
     def __next__(self):
         raise StopIteration
     def close(self):
-        raise RuntimeError("boom")
+        raise %s("boom")
 fwatchdog.serve(lambda request: Pieces())
 """
-    with worker(program(source)) as host:
+    with worker(program(source % kind)) as host:
         host.call(1)
         log = host.frame("LOG", 0)
 

@@ -101,6 +101,13 @@ def test_a_host_that_does_not_begin_with_hello_is_refused(greeting):
         assert "protocol error" in host.stderr.decode()
 
 
+@pytest.mark.parametrize("pair", [("window", "large"), ("max_frame", "")])
+def test_a_number_in_hello_that_is_none_is_refused(pair):
+    with worker(greeting=hello([pair, ("features", "window")]), ready=False) as host:
+        assert host.exit_code() == 65
+        assert "protocol error" in host.stderr.decode()
+
+
 def test_a_second_hello_is_refused(host):
     host.write(hello())
 

@@ -232,6 +232,25 @@ fwatchdog.serve(handler)
         assert host.process.wait(20) == 1
 
 
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_worker_whose_host_has_gone_with_the_log_ends(program, places):
+    source = """
+import fwatchdog, os, time
+def handler(request):
+    os.dup2(os.open("/dev/full", os.O_WRONLY), 2)  # as good as a log that nobody reads any more
+    while True:
+        yield "tick"
+        time.sleep(0.001)
+fwatchdog.serve(handler)
+"""
+    with worker(program(source), concurrency=places) as host:
+        host.write(req(1))
+        host.frame("DATA", 1)
+        host.hang_up()
+
+        assert host.process.wait(20) == 1
+
+
 def test_ping_is_answered_while_idle_and_while_a_handler_waits(host):
     assert host.ping(b"\0\xff345678") == b"\0\xff345678"
     host.write(req(1, "/wait"))

@@ -80,7 +80,8 @@ class Pipes:
             self._abort("the host's first frame is of type %d, not HELLO" % kind)
         try:
             hello = frame.decode_hello(payload)
-        except frame.FrameError as error:
+            self._agree(dict(reversed(hello.pairs)))  # of a repeated key the first counts
+        except (frame.FrameError, ValueError) as error:
             self._abort(str(error))
         if not hello.min <= frame.VERSION <= hello.max:
             text = "no common version: the host speaks %d to %d, this worker %d to %d" % (
@@ -88,7 +89,9 @@ class Pipes:
             self.send(frame.encode_error(0, frame.PROTOCOL, text, self.limit))
             self.flush()
             self._abort(text)
-        offered = dict(reversed(hello.pairs))  # of a repeated key the first counts
+
+    def _agree(self, offered: Dict[str, str]) -> None:
+        """Takes over what the host offers; ValueError when that should be a number and is none."""
         features = offered.get("features", "").split()
         if "exclusive" in features:
             self.limit = frame.MAX_PAYLOAD
@@ -289,11 +292,13 @@ class Pipes:
 
 def leave(code: int, text: str = "") -> NoReturn:
     """Ends the process from any thread, with a sentence on stderr."""
-    if text:
-        sys.stderr.write("fwatchdog: %s\n" % text)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
+    try:
+        if text:
+            sys.stderr.write("fwatchdog: %s\n" % text)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:  # the log may be gone with the host, which must not keep this process
+        os._exit(code)
 
 
 def leave_as(exit: SystemExit) -> NoReturn:

@@ -142,15 +142,15 @@ class Exchanges:
                 self._result(response.write_async(stream, head, body))
         except SystemExit:
             raise
-        except Cancelled as error:
-            stream.fail(frame.CANCELLED, str(error))
-        except BadRequest as error:
-            stream.fail(frame.BAD_REQUEST, str(error))
         except BaseException as error:
-            if stream.open:
-                stream.fail(frame.RAISED, describe(error))
-            else:
+            if not stream.open:
                 self._pipes.log(None, frame.LEVELS["error"], describe(error))
+            elif isinstance(error, Cancelled):
+                stream.fail(frame.CANCELLED, str(error))
+            elif isinstance(error, BadRequest):
+                stream.fail(frame.BAD_REQUEST, str(error))
+            else:
+                stream.fail(frame.RAISED, describe(error))
 
     def _result(self, value: Any) -> Any:
         """Returns a value, or the result of an awaitable."""
