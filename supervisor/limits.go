@@ -65,15 +65,9 @@ func (l Limits) judge(workers []reading, usage int64, minAge time.Duration) []ve
 	var verdicts []verdict
 	var largest *reading
 	for i, w := range workers {
-		switch {
-		case l.Hard > 0 && w.memory > l.Hard:
-			verdicts = append(verdicts, verdict{w.serial, life.MemoryHard})
-		case w.age < minAge:
-		case l.Soft > 0 && w.memory > l.Soft:
-			verdicts = append(verdicts, verdict{w.serial, life.MemorySoft})
-		case w.maxAge > 0 && w.age >= w.maxAge:
-			verdicts = append(verdicts, verdict{w.serial, life.MaxAge})
-		case w.inflight == 0 && (largest == nil || w.memory > largest.memory):
+		if why := l.why(w, minAge); why != "" {
+			verdicts = append(verdicts, verdict{w.serial, why})
+		} else if w.inflight == 0 && w.age >= minAge && (largest == nil || w.memory > largest.memory) {
 			largest = &workers[i]
 		}
 	}
@@ -81,4 +75,19 @@ func (l Limits) judge(workers []reading, usage int64, minAge time.Duration) []ve
 		verdicts = append(verdicts, verdict{largest.serial, life.MemorySoft})
 	}
 	return verdicts
+}
+
+// why is the reason for which one worker must go, whatever the others do; "" when there is none.
+func (l Limits) why(w reading, minAge time.Duration) life.Reason {
+	switch {
+	case l.Hard > 0 && w.memory > l.Hard:
+		return life.MemoryHard
+	case w.age < minAge:
+		return ""
+	case l.Soft > 0 && w.memory > l.Soft:
+		return life.MemorySoft
+	case w.maxAge > 0 && w.age >= w.maxAge:
+		return life.MaxAge
+	}
+	return ""
 }

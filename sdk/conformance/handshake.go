@@ -1,0 +1,96 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"fwatchdog/internal/process"
+	"fwatchdog/protocol"
+)
+
+// Exit codes that an SDK uses (BSD's sysexits): it was started by hand; the host broke the protocol.
+const (
+	exitUsage    = 64
+	exitProtocol = 65
+)
+
+func handshakes() []Check {
+	return []Check{
+		{Name: "HELLO names sdk, runtime, pid, concurrency and the feature window", run: func(p *peer) {
+			for _, key := range []string{"sdk", "runtime", "pid", "concurrency", "features"} {
+				if _, ok := p.hello.Pairs.Get(key); !ok {
+					p.fail("HELLO has no %q", key)
+				}
+			}
+			if features, _ := p.hello.Pairs.Get("features"); !hasWord(features, "window") {
+				p.fail("features are %q, without window", features)
+			}
+		}},
+		{Name: "PING is answered by PONG with the same number", run: func(p *peer) {
+			p.send(protocol.AppendPing(nil, 0xFEDCBA9876543210))
+			f := p.next("PONG", func(f frame) bool { return f.Type == protocol.TypePong })
+			if nonce, _ := protocol.ParseNonce(f.payload); p.err == nil && nonce != 0xFEDCBA9876543210 {
+				p.fail("PONG has number %x", nonce)
+			}
+		}},
+		{Name: "a frame of an unknown type below 16 is ignored", run: func(p *peer) {
+			p.write([]byte{0xFB, 0xF7, 9, 0, 0, 0, 0, 0, 0, 0, 0, 2, 'h', 'i'})
+			p.works()
+		}},
+		{Name: "frames cut into single bytes are understood", run: func(p *peer) {
+			b := protocol.BeginRequest(nil, 1, 0, []byte("POST"), []byte("/echo"))
+			frames, _ := b.End([]byte("byte by byte"), true)
+			p.stream = 1
+			for i := range frames {
+				p.write(frames[i : i+1])
+			}
+			p.answers(1, "200 byte by byte")
+		}},
+		{Name: "garbage on stdin ends the worker with exit code 65", run: func(p *peer) {
+			p.write([]byte("GET / HTTP/1.1\r\n\r\n"))
+			p.exits(exitProtocol, false)
+		}},
+		{Name: "a type from 16 up that is unknown ends the worker with exit code 65", run: func(p *peer) {
+			p.write([]byte{0xFB, 0xF7, 99, 0, 0, 0, 0, 1, 0, 0, 0, 0})
+			p.exits(exitProtocol, false)
+		}},
+		{Name: "a frame that announces 4 GiB ends the worker with exit code 65", run: func(p *peer) {
+			p.write([]byte{0xFB, 0xF7, 16, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF})
+			p.exits(exitProtocol, false)
+		}},
+		{Name: "started by hand it says how to start it, and exits 64", alone: startedByHand},
+		{Name: "a function that cannot be loaded is ERROR 1, and exit code 1", alone: initFails},
+	}
+}
+
+func startedByHand(starter *process.Starter, t Target) error {
+	proc, err := starter.Start(t.bare())
+	if err != nil {
+		return err
+	}
+	defer proc.Close()
+	defer proc.Reap()
+	var text strings.Builder
+	_ = proc.Stdin.Close()
+	err = process.Lines(proc.Stderr, 4096, func(line []byte) { text.Write(append(line, '\n')) })
+	<-proc.Ended()
+	exit := proc.Reap()
+	if exit.Code != exitUsage || !strings.Contains(text.String(), "this program is a worker: start it with fwatchdog") {
+		return fmt.Errorf("expected exit code %d and a message that names fwatchdog, got %v and %q (%v)", exitUsage, exit, text.String(), err)
+	}
+	return nil
+}
+
+func initFails(starter *process.Starter, t Target) error {
+	p := start(starter, t, "CONFORMANCE_INIT_ERROR=1")
+	p.send(hostHello())
+	p.next("HELLO", func(f frame) bool { return f.Type == protocol.TypeHello })
+	f := p.next("ERROR on stream 0", func(f frame) bool { return f.Type == protocol.TypeError && f.Stream == 0 })
+	code, text, _ := protocol.ParseError(f.payload)
+	if p.err == nil && (code != protocol.CodeInit || !bytes.Contains(text, []byte("no database"))) {
+		p.fail("expected code 1 with the error's text, got %d %q", code, text)
+	}
+	p.exits(1, false)
+	return p.stop()
+}
