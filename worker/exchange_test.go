@@ -279,13 +279,24 @@ var sleeper = scene("answer after 100 ms", func(c *fakefunc.Conn) {
 
 func TestSixtyFourRequestsRunAtOnceOnOneWorker(t *testing.T) {
 	f := start(t, sleeper)
-	f.get("/warm", "/warm")
+	best := time.Hour // of several rounds: a busy machine delays some, a worker that takes turns delays all
+	for round := 0; round < 20 && best > 200*time.Millisecond; round++ {
+		best = min(best, sixtyFourAtOnce(t, f))
+	}
+
+	if best > 200*time.Millisecond {
+		t.Errorf("64 handlers that wait 100 ms took %v", best)
+	}
+}
+
+// sixtyFourAtOnce returns how long 64 requests took that were begun together.
+func sixtyFourAtOnce(t *testing.T, f *function) time.Duration {
+	t.Helper()
 	began := time.Now()
 	var calls []*call
 	for n := range 64 {
 		calls = append(calls, f.begin(request(fmt.Sprintf("/%d", n))))
 	}
-
 	for n, c := range calls {
 		if err := c.wait(); err != nil {
 			t.Fatal(err)
@@ -294,10 +305,7 @@ func TestSixtyFourRequestsRunAtOnceOnOneWorker(t *testing.T) {
 			t.Errorf("request %d got the answer to %s", n, body)
 		}
 	}
-
-	if took := time.Since(began); took > 200*time.Millisecond {
-		t.Errorf("64 handlers that wait 100 ms took %v", took)
-	}
+	return time.Since(began)
 }
 
 func TestTheSameOverFD3(t *testing.T) {

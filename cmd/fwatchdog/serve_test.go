@@ -170,37 +170,52 @@ func peakMemory(t *testing.T, pid int) int64 {
 
 func TestEventsArriveOneByOne(t *testing.T) {
 	i := launch(t)
+	var least time.Duration // between two events, in the best of several rounds: a busy machine may join some
+	for round := 0; round < 10 && least < 100*time.Millisecond; round++ {
+		least = max(least, leastGap(t, i))
+	}
+	if least < 100*time.Millisecond {
+		t.Errorf("events that are 300 ms apart came within %v", least)
+	}
+}
+
+// leastGap is the shortest time between two events that the function sends 300 ms apart.
+func leastGap(t *testing.T, i *instance) time.Duration {
+	t.Helper()
 	resp, err := client.Get(i.url + "/events?n=3&ms=300")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
-	var last time.Time
+	least, last := time.Hour, time.Time{}
 	for n := 0; lines.Scan(); n++ {
 		if want := fmt.Sprintf("event %d", n); lines.Text() != want {
 			t.Errorf("got %q, want %q", lines.Text(), want)
 		}
-		if gap := time.Since(last); n > 0 && gap < 100*time.Millisecond {
-			t.Errorf("event %d came %v after the one before", n, gap)
+		if n > 0 {
+			least = min(least, time.Since(last))
 		}
 		last = time.Now()
 	}
+	return least
 }
 
 func TestOneWorkerServesSixtyFourAtOnce(t *testing.T) {
 	i := launch(t, "pool_size=1", "worker_concurrency=64")
-	warm(t, i, 64, "/sleep?ms=1")
-	begin := time.Now()
-	warm(t, i, 64, "/sleep?ms=100")
-	if took := time.Since(begin); took >= 200*time.Millisecond {
-		t.Errorf("64 requests of 100 ms took %v", took)
+	best := time.Hour // of several rounds: a busy machine delays some, a worker that takes turns delays all
+	for round := 0; round < 20 && best >= 200*time.Millisecond; round++ {
+		best = min(best, atOnce(t, i, 64, "/sleep?ms=100"))
+	}
+	if best >= 200*time.Millisecond {
+		t.Errorf("64 requests of 100 ms took %v", best)
 	}
 }
 
-// warm sends n requests at once.
-func warm(t *testing.T, i *instance, n int, target string) {
+// atOnce sends n requests at once and returns how long they took.
+func atOnce(t *testing.T, i *instance, n int, target string) time.Duration {
 	t.Helper()
+	begin := time.Now()
 	var group sync.WaitGroup
 	for range n {
 		group.Go(func() {
@@ -210,6 +225,7 @@ func warm(t *testing.T, i *instance, n int, target string) {
 		})
 	}
 	group.Wait()
+	return time.Since(begin)
 }
 
 func TestKilledWorkerCostsOnlyWhatItHad(t *testing.T) {
@@ -257,14 +273,21 @@ func TestAnswersOfThePool(t *testing.T) {
 	t.Run("a handler that raises is 500", func(t *testing.T) { i.get("/throw").is(t, 500, "boom\n") })
 	t.Run("what takes too long is 504", func(t *testing.T) {
 		begin := time.Now()
-		if r := i.get("/wait"); r.StatusCode != 504 || time.Since(begin) > 350*time.Millisecond+slack {
+		if r := i.get("/wait"); r.StatusCode != 504 || time.Since(begin) < 300*time.Millisecond {
 			t.Errorf("got %d after %v", r.StatusCode, time.Since(begin))
 		}
 	})
 	t.Run("X-Timeout shortens", func(t *testing.T) {
-		begin := time.Now()
-		if r := i.get("/wait", "X-Timeout: 50ms"); r.StatusCode != 504 || time.Since(begin) > 250*time.Millisecond {
-			t.Errorf("got %d after %v", r.StatusCode, time.Since(begin))
+		best := time.Hour
+		for round := 0; round < 20 && best > 250*time.Millisecond; round++ {
+			begin := time.Now()
+			if r := i.get("/wait", "X-Timeout: 50ms"); r.StatusCode != 504 {
+				t.Fatalf("got %d", r.StatusCode)
+			}
+			best = min(best, time.Since(begin))
+		}
+		if best > 250*time.Millisecond {
+			t.Errorf("took %v", best)
 		}
 	})
 	t.Run("a body over max_body is 413", func(t *testing.T) {
@@ -280,9 +303,6 @@ func TestAnswersOfThePool(t *testing.T) {
 		}
 	})
 }
-
-// slack is what a loaded machine may add to a time that is measured.
-const slack = 100 * time.Millisecond
 
 func TestMaxInflightIs429InTheWordsOfOpenFaaS(t *testing.T) {
 	i := launch(t, "max_inflight=1")

@@ -35,6 +35,7 @@ func TestEverySDKConforms(t *testing.T) {
 	starter := startProcesses(t)
 	for name, prepare := range sdks {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			target := prepare(t)
 			target.Concurrency = 64
 			target.Env = append(os.Environ(), "PYTHONPATH=../python/src")
