@@ -12,19 +12,17 @@ final class HostReader implements Runnable {
     private final Streams streams;
     private final Output output;
     private final Crew crew;
-    private final Handler handler;
     private final int maxPayload;
     /** What was agreed on; null until the host has said HELLO. */
     private Limits limits;
     /** The requests found in one read: they are handed over together. */
     private final List<Stream> started = new ArrayList<>();
 
-    HostReader(InputStream in, Streams streams, Crew crew, Handler handler, int maxPayload) {
+    HostReader(InputStream in, Streams streams, Crew crew, int maxPayload) {
         this.frames = new FrameReader(in);
         this.streams = streams;
         this.output = streams.output;
         this.crew = crew;
-        this.handler = handler;
         this.maxPayload = maxPayload;
     }
 
@@ -79,7 +77,7 @@ final class HostReader implements Runnable {
 
     private void request() throws ProtocolException {
         Messages.checkRequest(frames.payload());
-        Stream stream = new Stream(frames.stream, frames.copyPayload(), frames.end, streams, limits, handler);
+        Stream stream = new Stream(frames.stream, frames.copyPayload(), frames.end, streams, limits);
         if (streams.open(stream)) {
             started.add(stream);
         } else {

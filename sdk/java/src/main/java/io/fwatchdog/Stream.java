@@ -13,7 +13,6 @@ final class Stream implements Runnable {
     final int number;
     private final Streams streams;
     private final Limits limits;
-    private final Handler handler;
     private final byte[] payload;
     /** What follows of the request's body; null when nothing does. */
     private final Upload upload;
@@ -32,13 +31,12 @@ final class Stream implements Runnable {
     private long sendWindow;
 
     /** A stream of a request whose payload has been checked; {@code whole} when its body does not go on in DATA. */
-    Stream(int number, byte[] payload, boolean whole, Streams streams, Limits limits, Handler handler) {
+    Stream(int number, byte[] payload, boolean whole, Streams streams, Limits limits) {
         this.number = number;
         this.payload = payload;
         this.upload = whole ? null : new Upload(this, streams, limits.window);
         this.streams = streams;
         this.limits = limits;
-        this.handler = handler;
         this.sendWindow = limits.window;
     }
 
@@ -91,8 +89,7 @@ final class Stream implements Runnable {
     @Override
     public void run() {
         try {
-            begin();
-            Response response = handler.handle(Messages.request(payload, this, upload));
+            Response response = begin().handle(Messages.request(payload, this, upload));
             if (response == null) {
                 throw new IllegalStateException("the handler returned no response");
             }
@@ -174,13 +171,15 @@ final class Stream implements Runnable {
         return Integer.toUnsignedString(number);
     }
 
-    private void begin() throws CancelledException {
+    /** From here on a CANCEL interrupts this thread. Returns who answers. */
+    private Handler begin() throws CancelledException {
         streams.lock.lock();
         try {
             if (cancelled) {
                 throw new CancelledException();
             }
             runner = Thread.currentThread();
+            return streams.handler();
         } finally {
             streams.lock.unlock();
         }

@@ -15,8 +15,8 @@ final class Streams {
     private final Condition ended = lock.newCondition();
     // lock guards the rest.
     private final Map<Integer, Stream> open = new HashMap<>();
-    /** READY has been said. */
-    private boolean ready;
+    /** Answers the requests; null until READY is said. */
+    private Handler handler;
     /** The host has said GOAWAY. */
     private boolean leaving;
     /** The host's pipe is at its end: nothing that a stream waits for will come. */
@@ -31,7 +31,7 @@ final class Streams {
     boolean open(Stream stream) throws ProtocolException {
         lock.lock();
         try {
-            if (!ready || open.containsKey(stream.number)) {
+            if (handler == null || open.containsKey(stream.number)) {
                 throw new ProtocolException(Fault.STREAM, "a request before READY, or on the open stream " + stream);
             }
             boolean taken = !leaving && open.size() < concurrency;
@@ -42,6 +42,11 @@ final class Streams {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Who answers the requests of open streams. The lock is held. */
+    Handler handler() {
+        return handler;
     }
 
     /** The open stream of that number; null when it has ended, or never was. */
@@ -63,10 +68,10 @@ final class Streams {
     }
 
     /** Says READY: from now on requests are taken. */
-    void accept() {
+    void accept(Handler handler) {
         lock.lock();
         try {
-            ready = true;
+            this.handler = handler;
             output.append(Messages.ready(new Headers()));
         } finally {
             lock.unlock();

@@ -16,12 +16,14 @@ public final class Worker {
     private static final int VIRTUAL_CONCURRENCY = 256;
     private static final int CONCURRENCY_PER_CPU = 32;
 
+    private final Options options;
     private final Stdio stdio;
     private final int concurrency;
     private final Output output;
     private final Streams streams;
 
-    private Worker(Stdio stdio, int concurrency) {
+    private Worker(Options options, Stdio stdio, int concurrency) {
+        this.options = options;
         this.stdio = stdio;
         this.concurrency = concurrency;
         this.output = new Output(stdio.out, stdio.shared);
@@ -38,26 +40,60 @@ public final class Worker {
     }
 
     /**
-     * Serves requests until the host closes the pipe, and ends the process then. From this call on {@code System.in} is
-     * empty, and on a shared fd 1 {@code System.out} is stderr: both pipes belong to the protocol.
+     * Serves requests until the host closes the pipe, and ends the process then.
      *
      * @param handler answers the requests
      * @param options how the worker starts and stops, and how many requests it takes at once
      */
     public static void serve(Handler handler, Options options) {
+        open(options).run(handler);
+    }
+
+    /**
+     * Greets the host, before the code that makes the handler is loaded. From this call on {@code System.in} is empty, and on
+     * a shared fd 1 {@code System.out} is stderr: both pipes belong to the protocol. {@link #run} or {@link #fail} must follow.
+     *
+     * @param options how the worker starts and stops, and how many requests it takes at once
+     * @return the worker
+     */
+    public static Worker open(Options options) {
         if (!"1".equals(System.getenv("FWATCHDOG_WORKER"))) {
             Exit.now(Exit.USAGE, "this program is a worker: start it with fwatchdog");
         }
         Stdio stdio = Stdio.take(System.getenv("FWATCHDOG_OUT_FD"));
         Signals.ignore("TERM", "INT");
         ThreadFactory virtual = Threads.virtual();
-        Worker worker = new Worker(stdio, concurrency(options, virtual != null));
+        Worker worker = new Worker(options, stdio, concurrency(options, virtual != null));
         worker.sayHello();
-        worker.read(handler, virtual);
-        worker.load(options);
-        worker.streams.accept();
-        worker.streams.awaitEnd();
-        worker.stop(options);
+        worker.read(virtual);
+        return worker;
+    }
+
+    /**
+     * Serves requests until the host closes the pipe, and ends the process then.
+     *
+     * @param handler answers the requests
+     */
+    public void run(Handler handler) {
+        try {
+            options.init.run();
+        } catch (Throwable raised) {
+            fail(raised);
+        }
+        streams.accept(handler);
+        streams.awaitEnd();
+        stop();
+    }
+
+    /**
+     * Tells the host that there will be no handler, and ends the process.
+     *
+     * @param raised why
+     */
+    public void fail(Throwable raised) {
+        output.append(Messages.error(0, Messages.INIT_FAILED, Raised.describe(raised), stdio.maxPayload()));
+        output.drain();
+        Exit.now(Exit.LOAD_FAILED, "init failed", raised);
     }
 
     /** How many requests are taken at once: the operator decides, else the program, else what the threads bear. */
@@ -88,24 +124,13 @@ public final class Worker {
     }
 
     /** Starts to read the host's frames. {@code virtual} is null where there are no virtual threads. */
-    private void read(Handler handler, ThreadFactory virtual) {
+    private void read(ThreadFactory virtual) {
         boolean platform = virtual == null || concurrency == 1;
         Crew crew = new Crew(concurrency, platform ? Threads.platform() : virtual, platform, output);
-        HostReader reader = new HostReader(stdio.in, streams, crew, handler, stdio.maxPayload());
-        new Thread(reader, "fwatchdog-reader").start();
+        new Thread(new HostReader(stdio.in, streams, crew, stdio.maxPayload()), "fwatchdog-reader").start();
     }
 
-    private void load(Options options) {
-        try {
-            options.init.run();
-        } catch (Throwable raised) {
-            output.append(Messages.error(0, Messages.INIT_FAILED, Raised.describe(raised), stdio.maxPayload()));
-            output.drain();
-            Exit.now(Exit.LOAD_FAILED, "init failed", raised);
-        }
-    }
-
-    private void stop(Options options) {
+    private void stop() {
         output.drain();
         try {
             options.stop.run();

@@ -24,6 +24,7 @@ import java.util.function.Predicate;
 /** Plays fwatchdog for one worker process over real pipes, and fails when the worker breaks the protocol. */
 final class Host implements AutoCloseable {
     static final int WINDOW = 262144;
+    private static final String CLASS_PATH = "target/classes:target/test-classes";
     private static final long PATIENCE_SECONDS = 20;
     private static final Received EOF = new Received(0, false, 0, new byte[0]);
 
@@ -54,7 +55,12 @@ final class Host implements AutoCloseable {
     }
 
     static Host start(Pipe pipe, Class<?> main, String... environment) throws IOException {
-        ProcessBuilder builder = command(main);
+        return startOn(CLASS_PATH, pipe, main, environment);
+    }
+
+    /** Starts a program that finds nothing but what is on this class path. */
+    static Host startOn(String classPath, Pipe pipe, Class<?> main, String... environment) throws IOException {
+        ProcessBuilder builder = command(classPath, main);
         builder.environment().put("FWATCHDOG_WORKER", "1");
         for (int i = 0; i < environment.length; i += 2) {
             builder.environment().put(environment[i], environment[i + 1]);
@@ -65,13 +71,13 @@ final class Host implements AutoCloseable {
 
     /** Starts the conformance function as somebody would by hand. */
     static Host startBare() throws IOException {
-        return new Host(command(Main.class), Frame.SHARED_PAYLOAD);
+        return new Host(command(CLASS_PATH, Main.class), Frame.SHARED_PAYLOAD);
     }
 
-    private static ProcessBuilder command(Class<?> main) {
+    private static ProcessBuilder command(String classPath, Class<?> main) {
         String java = System.getProperty("java.home") + "/bin/java";
         return new ProcessBuilder(new ArrayList<>(Arrays.asList(java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m",
-                "-cp", "target/classes:target/test-classes", main.getName())));
+                "-cp", classPath, main.getName())));
     }
 
     // What the host says.
