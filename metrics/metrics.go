@@ -21,6 +21,8 @@ type Metrics struct {
 	took     *prometheus.HistogramVec
 	exec     prometheus.Histogram
 	waited   prometheus.Histogram
+	boot     prometheus.Histogram
+	ping     prometheus.Histogram
 	running  prometheus.Gauge
 	limited  atomic.Uint64 // requests over max_inflight: the other reasons are the pool's
 
@@ -55,11 +57,15 @@ func New(source Source) *Metrics {
 			"Time that a worker had the request, in seconds.")),
 		waited: prometheus.NewHistogram(histogram("fwatchdog_queue_wait_seconds",
 			"Time that a request stood in line for a worker, in seconds.")),
+		boot: prometheus.NewHistogram(histogram("fwatchdog_worker_boot_seconds",
+			"From the start of a worker's process to READY, in seconds.")),
+		ping: prometheus.NewHistogram(histogram("fwatchdog_worker_ping_seconds",
+			"From PING to PONG, in seconds.")),
 		running: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "http_requests_in_flight", Help: "Requests that are being served.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.took, m.exec, m.waited, m.running, &poolCollector{source: source, metrics: m},
+	m.registry.MustRegister(m.requests, m.took, m.exec, m.waited, m.boot, m.ping, m.running, &poolCollector{source: source, metrics: m},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,6 +79,12 @@ func histogram(name, help string) prometheus.HistogramOpts {
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.InstrumentMetricHandler(m.registry, promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 }
+
+// Booted counts a worker that has become READY.
+func (m *Metrics) Booted(took time.Duration) { m.boot.Observe(took.Seconds()) }
+
+// Ponged counts a worker's sign of life.
+func (m *Metrics) Ponged(took time.Duration) { m.ping.Observe(took.Seconds()) }
 
 // Begin counts a request that has come.
 func (m *Metrics) Begin() {

@@ -31,7 +31,7 @@ func instance() *source {
 	return &source{pool.Snapshot{
 		Capacity: 4, Inflight: 2, Queue: 1,
 		Slots: []pool.SlotInfo{
-			{ID: life.ID{Slot: 0, Serial: 7}, State: pool.Ready, Vitals: life.Vitals{Pid: 1, Boot: time.Second, PingTook: time.Millisecond}},
+			{ID: life.ID{Slot: 0, Serial: 7}, State: pool.Ready, Vitals: life.Vitals{Pid: 1}},
 			{ID: life.ID{Slot: 1, Serial: 6}, State: pool.Vacant},
 		},
 		Counts: pool.Counts{Starts: 8, Retries: 9, QueueFull: 10, QueueTimeout: 11, Draining: 12,
@@ -69,6 +69,8 @@ func TestScrapeTellsOfPoolWorkersAndRequests(t *testing.T) {
 	m.Begin()
 	m.End("get", 200, 30*time.Millisecond, 10*time.Millisecond, "")
 	m.End("post", 429, 0, 0, "inflight_limit")
+	m.Booted(2 * time.Second)
+	m.Ponged(time.Millisecond)
 	got := scrape(t, m)
 	for series, want := range map[string]float64{
 		`http_requests_total{code="200",method="get"}`:                            1,
@@ -98,8 +100,8 @@ func TestScrapeTellsOfPoolWorkersAndRequests(t *testing.T) {
 		`fwatchdog_worker_exits_total{reason="crash"}`:                            13,
 		`fwatchdog_worker_exits_total{reason="memory_hard"}`:                      0,
 		`fwatchdog_worker_memory_bytes{slot="0"}`:                                 1024,
-		`fwatchdog_worker_boot_seconds{slot="0"}`:                                 1,
-		`fwatchdog_worker_ping_seconds{slot="0"}`:                                 0.001,
+		`fwatchdog_worker_boot_seconds_sum`:                                       2,
+		`fwatchdog_worker_ping_seconds_count`:                                     1,
 		`fwatchdog_orphans_reaped_total`:                                          3,
 	} {
 		value, there := got[series]

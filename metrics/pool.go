@@ -62,15 +62,12 @@ var (
 	descExits       = desc("fwatchdog_worker_exits_total", "Workers that have gone, by reason.", "reason")
 	descStray       = desc("fwatchdog_worker_stray_bytes_total", "Bytes of text that workers wrote where frames should be.")
 	descOrphans     = desc("fwatchdog_orphans_reaped_total", "Orphaned processes whose status was taken as PID 1.")
-	descPing        = desc("fwatchdog_worker_ping_seconds", "Time that the last answered PING took, in seconds.", "slot")
 	descMemory      = desc("fwatchdog_worker_memory_bytes", "Memory that the worker's process group takes.", "slot")
-	descBoot        = desc("fwatchdog_worker_boot_seconds", "Time from the start of the process to READY, in seconds.", "slot")
 )
 
-// Describe is part of prometheus.Collector.
-func (c *poolCollector) Describe(out chan<- *prometheus.Desc) {
-	prometheus.DescribeByCollect(c, out)
-}
+// Describe is part of prometheus.Collector. It tells nothing, so that the source is not asked before it is complete; what
+// is collected is checked with every scrape.
+func (c *poolCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect is part of prometheus.Collector.
 func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
@@ -109,15 +106,8 @@ func (c *poolCollector) collectSlots(snap pool.Snapshot, memory map[uint64]int64
 	states := map[pool.State]int{}
 	for _, slot := range snap.Slots {
 		states[slot.State]++
-		label := strconv.Itoa(slot.ID.Slot)
 		if bytes, measured := memory[slot.ID.Serial]; measured {
-			gauge(descMemory, float64(bytes), label)
-		}
-		if slot.Vitals.Boot > 0 {
-			gauge(descBoot, slot.Vitals.Boot.Seconds(), label)
-		}
-		if slot.Vitals.PingTook > 0 {
-			gauge(descPing, slot.Vitals.PingTook.Seconds(), label)
+			gauge(descMemory, float64(bytes), strconv.Itoa(slot.ID.Slot))
 		}
 	}
 	for _, state := range pool.States {

@@ -63,10 +63,16 @@ type Pool interface {
 	Retire(serial uint64, why life.Reason) bool
 }
 
+// Observer is told of every answered PING.
+type Observer interface {
+	Ponged(took time.Duration)
+}
+
 // Supervisor watches the workers of one pool.
 type Supervisor struct {
 	cfg    Config
 	pool   Pool
+	watch  Observer
 	log    *zap.Logger
 	cgroup cgroup
 	limits Limits
@@ -77,8 +83,8 @@ type Supervisor struct {
 }
 
 // New returns a supervisor of the pool. It looks up the container's memory and says which limits follow from it.
-func New(cfg Config, pool Pool, log *zap.Logger) (*Supervisor, error) {
-	s := &Supervisor{cfg: cfg, pool: pool, log: log, hearts: map[uint64]heart{}, cgroup: findCgroup(filesystem())}
+func New(cfg Config, pool Pool, watch Observer, log *zap.Logger) (*Supervisor, error) {
+	s := &Supervisor{cfg: cfg, pool: pool, watch: watch, log: log, hearts: map[uint64]heart{}, cgroup: findCgroup(filesystem())}
 	machine, err := physical()
 	if err != nil {
 		return nil, err
@@ -152,8 +158,12 @@ func (s *Supervisor) listen(since time.Duration) {
 		if slot.State != pool.Ready {
 			continue
 		}
-		h, alive := s.hearts[slot.ID.Serial].beat(slot, late, s.cfg.PingMisses)
+		before := s.hearts[slot.ID.Serial]
+		h, alive := before.beat(slot, late, s.cfg.PingMisses)
 		hearts[slot.ID.Serial] = h
+		if h.pongs > before.pongs {
+			s.watch.Ponged(slot.Vitals.PingTook)
+		}
 		if !alive {
 			s.pool.Retire(slot.ID.Serial, life.Heartbeat)
 		} else if slot.Vitals.Pings == slot.Vitals.Pongs {

@@ -212,6 +212,7 @@ type staff struct {
 	mu      sync.Mutex // guards all below
 	slots   []pool.SlotInfo
 	pinged  []uint64
+	ponged  []time.Duration
 	retired []verdict
 }
 
@@ -232,6 +233,12 @@ func (s *staff) Ping(serial uint64) {
 	}
 }
 
+func (s *staff) Ponged(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ponged = append(s.ponged, took)
+}
+
 func (s *staff) Retire(serial uint64, why life.Reason) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,7 +252,7 @@ func TestWorkerThatDoesNotAnswerIsRetired(t *testing.T) {
 			{ID: life.ID{Serial: 1}, State: pool.Ready},
 			{ID: life.ID{Serial: 2}, State: pool.Starting},
 		}}
-		s, err := New(Config{PingInterval: time.Second, PingMisses: 3, MemoryMetric: "rss"}, workers, zap.NewNop())
+		s, err := New(Config{PingInterval: time.Second, PingMisses: 3, MemoryMetric: "rss"}, workers, workers, zap.NewNop())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,6 +268,21 @@ func TestWorkerThatDoesNotAnswerIsRetired(t *testing.T) {
 	})
 }
 
+func TestEveryAnsweredPingIsObservedOnce(t *testing.T) {
+	workers := &staff{slots: []pool.SlotInfo{{ID: life.ID{Serial: 1}, State: pool.Ready}}}
+	s, err := New(Config{PingInterval: time.Second, PingMisses: 3, MemoryMetric: "rss"}, workers, workers, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.listen(time.Second) // asks
+	workers.slots[0].Vitals.Pongs, workers.slots[0].Vitals.PingTook = 1, time.Millisecond
+	s.listen(time.Second) // hears, and asks again
+	s.listen(time.Second) // hears nothing new
+	if diff := cmp.Diff([]time.Duration{time.Millisecond}, workers.ponged); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestMemoryIsMeasuredAndJudged(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	workers := &staff{slots: []pool.SlotInfo{
@@ -268,7 +290,7 @@ func TestMemoryIsMeasuredAndJudged(t *testing.T) {
 		{ID: life.ID{Serial: 8}, State: pool.Vacant},
 	}}
 	s, err := New(Config{MemoryInterval: time.Millisecond, PingMisses: 1, MemorySoft: 1, MemoryHard: Off, MemoryMetric: "rss", Workers: 1},
-		workers, zap.New(core))
+		workers, workers, zap.New(core))
 	if err != nil {
 		t.Fatal(err)
 	}

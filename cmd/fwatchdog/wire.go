@@ -44,13 +44,14 @@ func build(settings *configs.Settings, argv []string, log *zap.Logger) (*app, er
 			}
 			return nil, err
 		}
+		a.metrics.Booted(w.Vitals().Boot)
 		return w, nil
 	})
+	a.metrics = metrics.New(a)
 	var err error
-	if a.supervisor, err = supervisor.New(settings.Supervisor(), a.pool, log); err != nil {
+	if a.supervisor, err = supervisor.New(settings.Supervisor(), a.pool, a.metrics, log); err != nil {
 		return nil, err
 	}
-	a.metrics = metrics.New(a) // which looks at its source at once
 	a.server, err = server.New(settings.Server(), a.pool, a.metrics, log)
 	return a, err
 }
