@@ -1,5 +1,7 @@
 /// <reference types="node" />
 
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { ParsedUrlQuery } from 'node:querystring';
 import type { Readable } from 'node:stream';
 
 /** How much a log line matters. */
@@ -50,8 +52,8 @@ export interface Request {
 /** A body that comes in pieces, sent as the client takes them. */
 export type Stream = AsyncIterable<string | Uint8Array> | Readable;
 
-/** A header's value. An array is several headers. */
-export type HeaderValue = string | number | readonly (string | number)[];
+/** A header's value. An array is several headers; one without a value is not sent, and not replaced by a default. */
+export type HeaderValue = string | number | null | undefined | readonly (string | number)[];
 
 /**
  * A response with a head. An object is taken for one when it has a status (a number) or a body, and no other keys; the
@@ -85,6 +87,60 @@ export interface Options {
 
 /** Makes this process a worker that answers requests with `handler`, for the rest of its life. */
 export function serve(handler: Handler, options?: Options): void;
+
+/** The signatures that functions for the OpenFaaS templates have. */
+export type Style = 'openfaas' | 'classic' | 'native';
+
+/** What an OpenFaaS function is called with. */
+export interface FunctionEvent {
+  /** By Content-Type: text, the value of JSON, an object of a form; undefined for other types and when there is none. */
+  body: any;
+  /** As Node has them. */
+  headers: IncomingHttpHeaders;
+  method: string;
+  path: string;
+  query: ParsedUrlQuery;
+}
+
+/** What an OpenFaaS function answers with, if not with what it returns. The first answer counts. */
+export interface FunctionContext {
+  /** Reads the status code. */
+  status(): number;
+  /** Sets the status code. */
+  status(code: number): this;
+  /** Reads the header object. */
+  headers(): Record<string, unknown>;
+  /** Replaces the header object. */
+  headers(headers: Record<string, unknown>): this;
+  /** Answers with a value. */
+  succeed(value?: unknown): void;
+  /** Answers with an error: 500, unless another status was set. */
+  fail(error?: unknown): void;
+}
+
+/** Answers with an error, or with a value. */
+export type FunctionCallback = (error?: unknown, value?: unknown) => void;
+
+/** A function for the OpenFaaS templates for Node. */
+export type EventHandler = (event: FunctionEvent, context: FunctionContext, callback: FunctionCallback) => unknown;
+
+/** A function for the classic OpenFaaS template for Node. */
+export type ClassicHandler = (context: string, callback: FunctionCallback) => unknown;
+
+/**
+ * Makes a handler for `serve` of a function that was written for an OpenFaaS template. Without a style the environment
+ * variable `handler_style` says which, and without that it is `openfaas`.
+ */
+export function openfaas(handler: EventHandler, style?: 'openfaas'): Handler;
+export function openfaas(handler: ClassicHandler, style: 'classic'): Handler;
+export function openfaas(handler: Handler, style: 'native'): Handler;
+export function openfaas(handler: (...args: any[]) => unknown, style?: Style): Handler;
+
+/**
+ * Makes a handler for `serve` of a handler of Node's HTTP server; an Express application is one. It gets its requests from
+ * a real server of `node:http`, which has no port.
+ */
+export function fromNodeHandler(app: (req: IncomingMessage, res: ServerResponse) => unknown): Handler;
 
 /** Thrown by a handler, or by `request.json()`, for a request that makes no sense: the client gets 400. */
 export class BadRequest extends Error {}

@@ -1,3 +1,3 @@
 import sdk from './index.js';
 
-export const { serve, BadRequest } = sdk;
+export const { serve, openfaas, fromNodeHandler, BadRequest } = sdk;

@@ -6,6 +6,9 @@ const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 
+/** A body of so many characters, or bytes, fits one frame on every pipe. The host is told the length of a larger one. */
+const SMALL = 1024;
+
 // The heads of most responses, encoded once.
 const EMPTY_HEAD = encodeResponseHead(200, 0, '');
 const TEXT_HEAD = headOfType(TEXT);
@@ -18,12 +21,18 @@ function headOfType(type) {
 
 /** Answers an exchange with what a handler returned. */
 function respond(exchange, value) {
-  if (typeof value === 'string') exchange.sendWhole(TEXT_HEAD, value);
+  if (typeof value === 'string') sendWhole(exchange, TEXT_HEAD, TEXT, value);
   else if (value === undefined || value === null) exchange.sendWhole(EMPTY_HEAD, null);
   else if (isResponse(value)) respondWithHead(exchange, value);
-  else if (value instanceof Uint8Array) exchange.sendWhole(BYTES_HEAD, value);
+  else if (value instanceof Uint8Array) sendWhole(exchange, BYTES_HEAD, BYTES, value);
   else if (isStream(value)) exchange.sendPieces(BYTES_HEAD, value);
-  else exchange.sendWhole(JSON_HEAD, jsonOf(value));
+  else sendWhole(exchange, JSON_HEAD, JSON_TYPE, jsonOf(value));
+}
+
+/** Sends a body that is there as a whole, with the head that was encoded for its type if that will do. */
+function sendWhole(exchange, head, type, body) {
+  if (body.length <= SMALL) exchange.sendWhole(head, body);
+  else respondWithHead(exchange, { headers: { 'content-type': type }, body });
 }
 
 /**
@@ -63,6 +72,10 @@ function respondWithHead(exchange, { status = 200, headers, body }) {
     body = jsonOf(body);
   }
   if (!list.hasType) list.add('content-type', type);
+  if (whole && body.length > SMALL && !list.hasLength) {
+    if (typeof body === 'string') body = Buffer.from(body);
+    list.add('content-length', body.length);
+  }
   const head = list.head(status, exchange);
   if (whole) exchange.sendWhole(head, body);
   else exchange.sendPieces(head, body);
@@ -85,11 +98,14 @@ function encodeName(name) {
 }
 
 const CONTENT_TYPE = encodeString('content-type');
+const CONTENT_LENGTH = encodeString('content-length');
 
 /** Headers that are being encoded. */
 class HeaderList {
-  /** Whether a Content-Type is among them. */
+  /** Whether somebody has decided about the Content-Type. */
   hasType = false;
+  /** The same of the Content-Length. */
+  hasLength = false;
   #count = 0;
   #strings = '';
 
@@ -107,13 +123,17 @@ class HeaderList {
     else for (const one of value) this.add(name, one);
   }
 
-  /** Adds a header. It is checked: a line break in one would let its sender write headers, or a body, of his own. */
+  /**
+   * Adds a header, unless it has no value. It is checked: a line break in one would let its sender write headers, or a
+   * body, of his own.
+   */
   add(name, value) {
-    if (value === undefined || value === null) throw new TypeError(`header ${name} has no value`);
-    const text = String(value);
-    if (NOT_A_VALUE.test(text)) throw new TypeError(`the value of header ${name} has characters that a header cannot hold`);
     const encoded = encodeName(name);
     if (encoded === CONTENT_TYPE) this.hasType = true;
+    else if (encoded === CONTENT_LENGTH) this.hasLength = true;
+    if (value === undefined || value === null) return;
+    const text = String(value);
+    if (NOT_A_VALUE.test(text)) throw new TypeError(`the value of header ${name} has characters that a header cannot hold`);
     this.#strings += encoded + encodeString(text);
     this.#count++;
   }

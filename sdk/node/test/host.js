@@ -15,6 +15,7 @@ const CONFORMANCE = path.join(__dirname, '..', 'conformance.js');
 const DEADLINE_MS = 20000;
 const SHARED_PAYLOAD = 4084;
 const WINDOW = 262144;
+const INLINE = 60000; // bytes of a request's body that go with its head
 
 /** Makes a real pipe, not the socket pair that child_process would make. Each end has an open file of its own. */
 function makePipe() {
@@ -134,8 +135,15 @@ class Host extends EventEmitter {
   }
 
   /** Sends a request. Without a body, or with one that is given, it is complete. */
-  request(stream, target, { method = 'GET', headers = [], body = Buffer.alloc(0), timeoutMs = 0, end = true } = {}) {
-    this.send({ type: 'REQ', stream, end, method, target, headers: [['host', 'localhost'], ...headers], timeoutMs, body: Buffer.from(body) });
+  request(stream, target, { method = 'GET', headers = [], body = '', timeoutMs = 0, end = true } = {}) {
+    const bytes = Buffer.from(body);
+    const inline = bytes.subarray(0, INLINE);
+    const rest = bytes.subarray(INLINE); // less than a window of it
+    const whole = rest.length === 0;
+    this.send({ type: 'REQ', stream, end: whole && end, method, target, headers: [['host', 'localhost'], ...headers], timeoutMs, body: inline });
+    for (let at = 0; at < rest.length; at += MAX_PAYLOAD) {
+      this.data(stream, rest.subarray(at, at + MAX_PAYLOAD), end && at + MAX_PAYLOAD >= rest.length);
+    }
   }
 
   data(stream, body, end = false) {
@@ -150,7 +158,8 @@ class Host extends EventEmitter {
       if (found) return found;
       await new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
-          reject(new Error(`no ${what}: frames ${JSON.stringify(this.frames.slice(-5))}, stderr ${this.stderr}`));
+          const last = this.frames.slice(-5).map((f) => `${f.type} ${f.stream}`);
+          reject(new Error(`no ${what}, but ${last}; stderr: ${this.stderr}`));
         }, deadline - Date.now());
         this.once('change', () => {
           clearTimeout(timer);

@@ -48,6 +48,9 @@ const answers = {
   'repeated headers': [{ status: 200, headers: { 'Set-Cookie': ['a=1', 'b=2'], 'X-N': 7 } }, 200, [['set-cookie', 'a=1'], ['set-cookie', 'b=2'], ['x-n', '7']], ''],
   'pairs of headers': [{ status: 200, headers: [['a', '1'], ['a', '2'], ['b', ['3', '4']]] }, 200, [['a', '1'], ['a', '2'], ['b', '3'], ['b', '4']], ''],
   'a Map of headers': [{ status: 200, headers: new Map([['a', '1']]) }, 200, [['a', '1']], ''],
+  'headers without a value': [{ headers: { a: undefined, b: null }, body: '' }, 200, [['content-type', TEXT]], ''],
+  'a content type that is left to the host': [{ headers: { 'Content-Type': null }, body: 'b' }, 200, [], 'b'],
+  'a length of its own': [{ status: 200, headers: { 'Content-Length': '7' } }, 200, [['content-length', '7']], ''],
   'bytes in a header': [{ status: 200, headers: { a: 'é\xff\x80\t' } }, 200, [['a', 'é\xff\x80\t']], ''],
   'an async iterable': [pieces('a', Buffer.from('b'), ''), 200, [['content-type', BYTES]], 'ab'],
   'an empty async iterable': [pieces(), 200, [['content-type', BYTES]], ''],
@@ -66,7 +69,6 @@ const errors = {
   'a line break in a header': [{ status: 200, headers: { a: 'x\r\ny: z' } }, /the value of header a/],
   'a character in a header that is no byte': [{ status: 200, headers: { a: '€' } }, /the value of header a/],
   'a name that is none': [{ status: 200, headers: { 'a b': 'x' } }, /"a b" is not a header name/],
-  'a header without a value': [{ status: 200, headers: { a: undefined } }, /header a has no value/],
   'a head that is too large': [{ status: 200, headers: { a: 'x'.repeat(4084) } }, /response headers too large/],
   'a piece that is no bytes': [pieces('a', 5), /a piece of a body must be a string or bytes, not number/],
 };
@@ -99,18 +101,30 @@ describe('a whole body', () => {
     for (const make of [(n) => 'a'.repeat(n), (n) => Buffer.alloc(n, 'a')]) {
       for (const [more, count] of [[0, 1], [1, 2]]) {
         const { exchange, frames } = makeExchange();
-        const head = 4 + 2 + 2; // without headers
-        exchange.answer({ status: 200, headers: { 'content-type': '' }, body: make(4084 - head - 2 - 12 - 2 + more) });
+        const head = 4 + 2 + 2 + (2 + 'content-length'.length + 2 + 4);
+        exchange.answer({ headers: { 'content-type': null }, body: make(4084 - head + more) });
         const sent = await frames();
         assert.deepEqual(sent.map((f) => [f.type, f.end]), [['RESP', count === 1], ['DATA', true]].slice(0, count));
       }
     }
   });
 
-  test('of characters that take three bytes is measured in bytes', async () => {
+  test('of characters that take three bytes is measured in bytes, and its length told when it is large', async () => {
     for (const length of [1000, 1300, 1400, 5000]) {
-      assert.equal((await answer('€'.repeat(length))).body, '€'.repeat(length));
+      for (const value of ['€'.repeat(length), { body: '€'.repeat(length) }]) {
+        const { headers, body } = await answer(value);
+        assert.equal(body, '€'.repeat(length));
+        const lengths = headers.filter(([name]) => name === 'content-length').map((pair) => pair[1]);
+        assert.deepEqual(lengths, length > 1024 ? [String(3 * length)] : []);
+      }
     }
+  });
+
+  test('of bytes or JSON tells its length when it is large', async () => {
+    for (const value of [Buffer.alloc(5000), 'a'.repeat(5000), { a: 'b'.repeat(4992) }]) {
+      assert.equal(new Map((await answer(value)).headers).get('content-length'), '5000');
+    }
+    assert.equal(new Map((await answer({ headers: { 'content-length': '9' }, body: Buffer.alloc(5000) })).headers).get('content-length'), '9');
   });
 });
 

@@ -56,7 +56,7 @@ for (const fd of [1, 3]) {
 
         assert.equal(response.status, 200);
         assert.ok(response.body.equals(body), `${size} bytes`);
-        assert.deepEqual(response.list, [['x-method', 'PUT'], ['x-target', '/echo?a=%2F'], type]);
+        assert.deepEqual(response.list.slice(0, 3), [['x-method', 'PUT'], ['x-target', '/echo?a=%2F'], type]);
       }
     });
 
