@@ -71,7 +71,7 @@ func TestASmallExchangeAllocatesLittle(t *testing.T) {
 }
 
 func BenchmarkExchange(b *testing.B) {
-	for _, callers := range []int{1, 32} {
+	for _, callers := range []int{1, 4, 32, 64} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			f := start(b, quick)
 			ctx, cancel := context.WithCancel(context.Background())

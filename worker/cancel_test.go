@@ -82,6 +82,24 @@ func TestEveryLateTerminalFrameIsCountedAndNonePunished(t *testing.T) {
 	}
 }
 
+func TestWhatComesAfterTheDeadlineIsLateAlsoBeforeItsTimerTells(t *testing.T) {
+	f := start(t, puppet)
+	c, failed := f.hold(within(time.Hour)), f.hold(within(time.Hour))
+	f.Backdate()
+
+	f.must(c.respond("late", true), failed.fail(protocol.CodeRaised))
+
+	if err := c.wait(); !errors.Is(err, exchange.ErrDeadline) {
+		t.Errorf("got %v after a response", err)
+	}
+	if err := failed.wait(); !errors.Is(err, exchange.ErrDeadline) {
+		t.Errorf("got %v after an error", err)
+	}
+	if n := f.counts.LateResponses.Load(); n != 2 {
+		t.Errorf("%d late responses were counted", n)
+	}
+}
+
 func TestTheWorkerIsToldWhyAnExchangeIsCancelled(t *testing.T) {
 	f := start(t, puppet)
 	for cause, reason := range map[error]protocol.CancelReason{

@@ -1,5 +1,11 @@
 package worker
 
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
 // LastCall is the stream at which a worker asks to be replaced.
 const LastCall = lastCall
 
@@ -33,15 +39,24 @@ func (f *Framed) Streams() int {
 
 // Expire is what the timers of all open streams do, early or late.
 func (f *Framed) Expire() {
-	f.mu.Lock()
-	var open []*stream
-	for _, s := range f.streams {
-		open = append(open, s)
-	}
-	f.mu.Unlock()
-	for _, s := range open {
+	for _, s := range f.everyStream() {
 		s.expire()
 	}
+}
+
+// Backdate puts the deadlines of all open streams into the past, of which no timer tells.
+func (f *Framed) Backdate() {
+	for _, s := range f.everyStream() {
+		s.mu.Lock()
+		s.deadline = time.Now().Add(-time.Second)
+		s.mu.Unlock()
+	}
+}
+
+func (f *Framed) everyStream() []*stream {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Values(f.streams))
 }
 
 // Poison is what happens at the end of a stream's grace.

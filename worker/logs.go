@@ -3,7 +3,6 @@ package worker
 import (
 	"bytes"
 	"io"
-	"math"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -21,11 +20,7 @@ const (
 
 // readLines writes what comes on a pipe that carries no frames to the log, line by line, until it ends.
 func (f *Framed) readLines(pipe io.Reader, from string) {
-	limit := f.cfg.LineLimit
-	if limit == 0 {
-		limit = math.MaxInt32
-	}
-	err := process.Lines(pipe, limit, func(line []byte) {
+	err := process.Lines(pipe, f.cfg.LineLimit, func(line []byte) {
 		if from == fromStderr {
 			f.said.addStderr(line)
 		}

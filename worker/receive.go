@@ -138,17 +138,17 @@ func (s *stream) end(lost error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ended = true
-	if lost == nil && s.overdue() {
-		lost = exchange.ErrDeadline
+	late := s.grace != nil
+	if lost == nil && !s.gone && s.overdue() {
+		s.err, late = exchange.ErrDeadline, true
 	}
 	if s.err == nil {
 		s.err = lost
 	}
-	if s.grace == nil {
-		return
+	if s.grace != nil {
+		s.grace.Stop()
 	}
-	s.grace.Stop()
-	if lost == nil || lost == exchange.ErrDeadline {
+	if late && lost == nil {
 		s.f.counts.LateResponses.Add(1)
 	}
 }

@@ -160,6 +160,15 @@ func TestAWorkerThatDoesNotBecomeReadyIsExplained(t *testing.T) {
 	}
 }
 
+func TestAWorkerOnFD3SharesItsPipeUntilItsHello(t *testing.T) {
+	cfg := newConfig(t, wide)
+	cfg.Command.FD3 = true
+
+	if got := startError(t, cfg).What; !strings.Contains(got, "5013 bytes on HELLO, at most 4084 here") {
+		t.Errorf("it says that %q", got)
+	}
+}
+
 func TestAStartErrorSaysEverything(t *testing.T) {
 	cfg := shell("echo hello; echo no such file >&2; exit 2")
 
