@@ -1,0 +1,3 @@
+import sdk from './index.js';
+
+export const { serve, openfaas, fromNodeHandler, BadRequest } = sdk;
