@@ -50,9 +50,12 @@ func (r *rig) check() {
 		same(r.t, "staff and workers that are wanted", p.staff, p.target)
 		holds(r.t, "no more workers are ready than wanted", p.count[Ready] <= p.target)
 	}
+	holds(r.t, "no more than two generations are in service", len(p.generations()) <= 2)
+	holds(r.t, "a pool that drains does not reload", p.reload == nil || !p.draining)
 	holds(r.t, "the worker whose turn it is yields", p.retiring == nil || p.retiring.yields())
 	for _, s := range p.slots {
 		s.check(r.t)
+		holds(r.t, "no worker of a generation that is not ready is in service", s.state != Ready || s.id.Generation <= p.gen)
 	}
 }
 
@@ -105,6 +108,7 @@ func (r *rig) checkFull() {
 	}
 	same(r.t, "slots that are cared for", tended, p.target)
 	holds(r.t, "nobody waits for a turn to be replaced", p.retiring == nil)
+	same(r.t, "generations in service", len(p.generations()), 1)
 }
 
 // checkEmpty demands that Run has left nothing behind.
@@ -122,6 +126,17 @@ func (r *rig) checkEmpty() {
 	for _, f := range r.workers {
 		holds(r.t, "every worker has gone", f.dead)
 	}
+}
+
+// generations returns those of the ready workers.
+func (p *Pool) generations() map[int]bool {
+	found := map[int]bool{}
+	for _, s := range p.slots {
+		if s.state == Ready {
+			found[s.id.Generation] = true
+		}
+	}
+	return found
 }
 
 // lentByReady is how many places the ready slots have lent.

@@ -55,8 +55,8 @@ func (p *Pool) drain(s *slot, why life.Reason) {
 	}
 	if p.retiring == s {
 		p.retiring = nil
-		p.grant()
 	}
+	p.grant()
 	p.refuseIfUnstaffed()
 }
 

@@ -38,6 +38,8 @@ type Config struct {
 	Jitter float64
 	// MinAge is how long a worker serves before it is replaced for a soft reason.
 	MinAge time.Duration
+	// ReloadStep is how many workers a reload replaces at once, at most as many as there are processors; 0 is one.
+	ReloadStep int
 }
 
 // Validate reports every field that is out of range.
@@ -59,6 +61,7 @@ func (c Config) Validate() error {
 	bad(c.MaxAge < 0, "worker_max_age", c.MaxAge, "0, which is no limit, or more")
 	bad(!(c.Jitter >= 0 && c.Jitter <= 1), "recycle_jitter", c.Jitter, "from 0 to 1") // also when it is no number
 	bad(c.MinAge < 0, "worker_min_age", c.MinAge, "0 or more")
+	bad(c.ReloadStep < 0, "the step of a reload", c.ReloadStep, "0, which is one worker, or more")
 	return errors.Join(errs...)
 }
 
@@ -108,6 +111,7 @@ type Pool struct {
 	retries atomic.Uint64  // requests given to another worker
 	tending sync.WaitGroup // a tend per slot in use
 	failed  chan error     // of capacity 1: why the first generation could not start
+	turn    chan struct{}  // of capacity 1: held by the reload that is under way
 
 	// Set by Run before there is a slot.
 	starts context.Context // ends when no start is wanted any more
@@ -123,13 +127,15 @@ type Pool struct {
 	places   int               // of the worker that was ready last; until there is one, as many as are wished for
 	lends    uint64            // places ever lent
 	serial   uint64            // of the worker that was started last
-	gen      int               // the present generation
+	gen      int               // the present generation: what is started
+	begun    int               // the generation that a reload has begun last
 	line     line
-	pace     pace  // of places that become free
-	retiring *slot // whose worker yields for a soft reason: one at a time
-	ready    bool  // a worker has been ready, ever
-	draining bool  // no successors any more
-	closed   bool  // no places any more
+	pace     pace       // of places that become free
+	reload   *reloading // nil when nobody waits for one
+	retiring *slot      // whose worker yields for a soft reason: one at a time
+	ready    bool       // a worker has been ready, ever
+	draining bool       // no successors any more
+	closed   bool       // no places any more
 	counts   Counts
 	crashes  crashes
 }
@@ -143,8 +149,10 @@ func New(cfg Config, spawn Spawn) *Pool {
 		target:  cfg.Size,
 		places:  max(1, cfg.Concurrency),
 		gen:     1,
+		begun:   1,
 		counts:  Counts{Exits: map[life.Reason]uint64{}},
 		failed:  make(chan error, 1),
+		turn:    make(chan struct{}, 1),
 	}
 }
 
@@ -179,7 +187,15 @@ func (p *Pool) begin(starts, hurry context.Context) {
 func (p *Pool) Drain() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.startNoMore()
+}
+
+// startNoMore ends what needs workers that do not come any more. p.mu is held.
+func (p *Pool) startNoMore() {
 	p.draining = true
+	if p.reload != nil {
+		p.endReload(ErrDraining)
+	}
 	p.refuseIfUnstaffed()
 }
 
@@ -187,7 +203,8 @@ func (p *Pool) Drain() {
 func (p *Pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.draining, p.closed = true, true
+	p.startNoMore()
+	p.closed = true
 	p.refuseLine()
 	for _, s := range p.slots {
 		if s.state == Ready {

@@ -65,7 +65,7 @@ func (p *Pool) tend(s *slot) {
 func (p *Pool) engage(s *slot) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !s.staff || !p.running() {
+	if !s.staff && !p.isScout(s) || !p.running() {
 		p.dismiss(s)
 		s.tended = false
 		return false
@@ -73,6 +73,9 @@ func (p *Pool) engage(s *slot) bool {
 	p.serial++
 	p.counts.Starts++
 	s.id = life.ID{Slot: s.number, Serial: p.serial, Generation: p.gen}
+	if p.isScout(s) {
+		s.id.Generation = p.begun
+	}
 	s.why = ""
 	s.until, s.kill = context.WithCancel(p.starts)
 	p.move(s, Starting)
@@ -91,7 +94,9 @@ func (p *Pool) startFailed(s *slot, cause error) time.Duration {
 		s.last = life.StartFailed
 		s.failures++
 		p.giveUp(cause)
+		p.endReloadIfFailed(s, cause)
 	}
+	p.endReloadIfDone()
 	p.counts.Exits[s.last]++
 	p.refuseIfUnstaffed()
 	return p.backOff(s)
@@ -133,8 +138,12 @@ func (p *Pool) began(s *slot, worker Worker) {
 		p.drain(s, life.Stop)
 		return
 	}
+	if s.id.Generation > p.gen {
+		p.promote(s)
+	}
 	p.trim()
 	p.serveLine()
+	p.endReloadIfDone()
 }
 
 // vacate notes that the worker has gone, and returns how long to wait before its slot gets another.

@@ -8,22 +8,28 @@ func (p *Pool) Resize(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = max(1, n)
-	for p.staff > p.target {
-		p.relieve(p.leastNeeded())
-	}
+	p.shrink(life.Resize)
 	p.refill()
 	p.trim()
+	p.endReloadIfDone()
 }
 
-// relieve makes s one slot too many. p.mu is held.
-func (p *Pool) relieve(s *slot) {
+// shrink relieves slots that are too many, because of why. p.mu is held.
+func (p *Pool) shrink(why life.Reason) {
+	for p.staff > p.target {
+		p.relieve(p.leastNeeded(), why)
+	}
+}
+
+// relieve makes s staff no more because of why: its start is called off, or its worker yields. p.mu is held.
+func (p *Pool) relieve(s *slot, why life.Reason) {
 	p.dismiss(s)
 	switch s.state {
 	case Starting:
-		s.why = life.Resize
+		s.why = why
 		s.kill()
-	case Ready: // it yields
-		s.why = life.Resize
+	case Ready:
+		s.why = why
 	}
 }
 
@@ -39,11 +45,13 @@ func (p *Pool) leastNeeded() *slot {
 }
 
 // neededLess reports whether the pool can do without s rather than without other: without one that has no worker, of
-// these without the one that failed most; else without the one that was used less recently.
+// these without the one that failed most; else without the one that was used less recently, or is younger.
 func (s *slot) neededLess(other *slot) bool {
 	switch {
 	case (s.state == Ready) != (other.state == Ready):
 		return other.state == Ready
+	case s.state == Ready && s.used == other.used:
+		return s.id.Serial > other.id.Serial
 	case s.state == Ready:
 		return s.used < other.used
 	}

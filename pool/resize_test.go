@@ -64,6 +64,20 @@ func TestPoolShrinksByTheWorkersUsedLeastRecently(t *testing.T) {
 	})
 }
 
+func TestOfWorkersThatWereNeverUsedTheYoungestGoes(t *testing.T) {
+	bubble(t, Config{Size: 1}, func(r *rig) {
+		for n := range 3 {
+			r.Resize(n + 2)
+			r.settle()
+		}
+		r.Resize(2)
+		r.settle()
+		if got := r.inService(); !slices.Equal(got, []uint64{1, 2}) {
+			t.Errorf("in service: %v", got)
+		}
+	})
+}
+
 // useOnly makes one request of the worker in slot n.
 func (r *rig) useOnly(n int) {
 	r.t.Helper()

@@ -32,7 +32,6 @@ func (p *Pool) retire(s *slot, why life.Reason) bool {
 			p.dismiss(s)
 		}
 		p.drain(s, why)
-		p.refill()
 	case s.state == Draining && hopeless(why) && !hopeless(s.why):
 		s.why = why
 		s.kill()
@@ -50,17 +49,17 @@ func (p *Pool) replace(s *slot, why life.Reason) {
 	}
 }
 
-// grant lets the worker yield that is due, old enough and has been there longest, unless another one yields. p.mu is
-// held.
+// grant lets the worker yield that is due, old enough and has been there longest, unless another one yields; and those
+// whose turn it is in a reload. p.mu is held.
 func (p *Pool) grant() {
-	if p.retiring != nil {
-		return
+	if p.retiring == nil {
+		p.retiring = p.oldest(func(s *slot) bool { return s.why != "" && time.Since(s.ready) >= p.cfg.MinAge })
+		if p.retiring != nil {
+			p.dismiss(p.retiring)
+		}
 	}
-	p.retiring = p.oldest(func(s *slot) bool { return s.why != "" && time.Since(s.ready) >= p.cfg.MinAge })
-	if p.retiring != nil {
-		p.dismiss(p.retiring)
-		p.refill()
-	}
+	p.grantReload()
+	p.refill()
 }
 
 // oldest returns the worker with the lowest serial among those that are staff, ready and asked for, or nil. p.mu is

@@ -36,6 +36,8 @@ type scenario struct {
 	dice   *dice
 	calls  []*call
 	leaves []context.CancelFunc // of clients that are still there, perhaps
+
+	reloads []*reload
 }
 
 // dice is a source of chance for many goroutines.
@@ -74,6 +76,7 @@ func newScenario(t *testing.T, seed uint64) *scenario {
 		MaxRequests:  pick(d, uint64(0), 3, 20),
 		Jitter:       0.5,
 		MinAge:       pick(d, 0, time.Second),
+		ReloadStep:   d.below(3),
 	})
 	s.dresses(func(f *fake) {
 		f.limit = 1 + d.below(4)
@@ -107,7 +110,9 @@ func (s *scenario) play(steps int) {
 	s.check()
 	s.checkEmpty()
 	s.checkCalls()
-	s.t.Logf("%d requests; %+v", len(s.calls), s.Snapshot().Counts)
+	s.checkReloads()
+	s.t.Logf("%d requests; %d reloads, %d generations, %+v",
+		len(s.calls), len(s.reloads), s.begun, s.Snapshot().Counts)
 }
 
 func (s *scenario) roughBoot(life.ID) (time.Duration, error) {
@@ -167,6 +172,10 @@ func (s *scenario) act() {
 		s.verdict()
 	case n < 86:
 		s.Resize(d.below(7))
+	case n < 88:
+		ctx, give := context.WithTimeout(s.t.Context(), d.upTo(30*time.Second))
+		s.leaves = append(s.leaves, give)
+		s.reloads = append(s.reloads, s.reload(ctx))
 	default:
 		s.harm()
 	}
@@ -241,6 +250,17 @@ func (s *scenario) checkCalls() {
 			s.t.Errorf("a request for %q was answered, but no worker saw it", c.Request.Target)
 		case refusedByPool(c.err) && n != 0:
 			s.t.Errorf("a request for %q was refused with %v after a worker had begun", c.Request.Target, c.err)
+		}
+	}
+}
+
+// checkReloads demands that every reload came to an end, and tells the truth about it.
+func (s *scenario) checkReloads() {
+	s.t.Helper()
+	for _, c := range s.reloads {
+		<-c.done
+		if c.err == nil && c.result.Old != 0 {
+			s.t.Errorf("a reload was over with %+v", c.result)
 		}
 	}
 }

@@ -35,8 +35,11 @@ type Snapshot struct {
 	Inflight int // places lent
 	Queue    int // requests that wait
 	Target   int // workers that are kept
-	Counts   Counts
-	Crashes  int // workers that crashed in the last minute
+	// Generation is what is started now, and Reloading says that somebody waits for it, or the next, to take over.
+	Generation int
+	Reloading  bool
+	Counts     Counts
+	Crashes    int // workers that crashed in the last minute
 	// CrashBudgetExceeded says that these are over half of the workers that are kept: not one bad request, but a
 	// function that does not work.
 	CrashBudgetExceeded bool
@@ -57,7 +60,10 @@ func (p *Pool) Snapshot() Snapshot {
 func (p *Pool) copy() (Snapshot, []Worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	snap := Snapshot{Capacity: p.capacity, Queue: p.line.len, Target: p.target, Counts: p.counts}
+	snap := Snapshot{
+		Capacity: p.capacity, Queue: p.line.len, Target: p.target,
+		Generation: p.gen, Reloading: p.reload != nil, Counts: p.counts,
+	}
 	snap.Counts.Exits = maps.Clone(p.counts.Exits)
 	snap.Counts.Retries = p.retries.Load()
 	snap.Crashes = len(p.crashes.recent(time.Now()))

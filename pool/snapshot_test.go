@@ -33,7 +33,7 @@ func TestSnapshotTellsWhatThePoolIs(t *testing.T) {
 				{ID: life.ID{Slot: 1, Serial: 3, Generation: 1}, State: Starting, Last: life.Crash},
 				{ID: life.ID{Slot: 2, Serial: 4, Generation: 1}, State: Starting},
 			},
-			Capacity: 1, Inflight: 1, Queue: 1, Target: 2,
+			Capacity: 1, Inflight: 1, Queue: 1, Target: 2, Generation: 1,
 			Counts:  Counts{Starts: 4, Exits: map[life.Reason]uint64{life.Crash: 1}},
 			Crashes: 1,
 		}

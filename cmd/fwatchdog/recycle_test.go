@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -54,18 +56,21 @@ func TestRecyclingUnderLoadCostsNoRequest(t *testing.T) {
 	}
 }
 
-// count returns how many log lines have this message.
-func count(i *instance, message string) int {
+// all returns the log lines with this message.
+func (i *instance) all(message string) []map[string]any {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	n := 0
+	var found []map[string]any
 	for _, line := range i.lines {
 		if line["message"] == message {
-			n++
+			found = append(found, line)
 		}
 	}
-	return n
+	return found
 }
+
+// count returns how many log lines have this message.
+func count(i *instance, message string) int { return len(i.all(message)) }
 
 func TestShrinkingUnderLoadCostsNoRequest(t *testing.T) {
 	i := launch(t, "pool_size=3")
@@ -105,5 +110,37 @@ func TestWorkersThatDieYoungAreStartedLessAndLess(t *testing.T) {
 	<-tick.C
 	if n := count(i, "worker started"); n >= 20 {
 		t.Errorf("%d starts in 2 s", n)
+	}
+}
+
+func TestReloadUnderLoadCostsNoRequest(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "function.sh")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(script, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("sleep 0.3; exec " + function)
+	i := launch(t, "fprocess=sh "+script, "pool_size=2")
+	i.pid(2)
+	answered, stop := load(t, i, 32, "/sleep?ms=5")
+	i.signal(syscall.SIGHUP)
+	i.await("reload completed", func(l map[string]any) bool { return l["generation"] == 2.0 && l["new"] == 2.0 })
+
+	write("echo broken >&2; exit 7")
+	i.signal(syscall.SIGHUP)
+	i.await("reload failed", nil)
+	before := answered.Load()
+	i.eventually("the old generation serves on", func() bool { return answered.Load() > before+200 })
+
+	write("exec " + function)
+	i.signal(syscall.SIGHUP)
+	i.await("reload completed", func(l map[string]any) bool { return l["generation"] != 2.0 })
+	stop()
+	for _, line := range i.all("worker ended") {
+		if line["reason"] != "reload" {
+			t.Errorf("a worker ended for another reason: %v", line)
+		}
 	}
 }

@@ -190,11 +190,25 @@ func (r *running) act(sig os.Signal) {
 	switch sig {
 	case syscall.SIGUSR1:
 		r.log.Info("state", zap.Any("pool", r.pool.Snapshot()))
+	case syscall.SIGHUP:
+		r.parts.Go(r.reload)
 	case syscall.SIGTTIN:
 		r.resize(1)
 	case syscall.SIGTTOU:
 		r.resize(-1)
 	}
+}
+
+// reload replaces all workers by new ones. When these cannot be started the present ones serve on.
+func (r *running) reload() {
+	r.log.Info("reload began")
+	result, err := r.pool.Reload(r.hurried)
+	fields := []zap.Field{zap.Int("generation", result.Generation), zap.Int("new", result.New), zap.Int("old", result.Old)}
+	if err != nil {
+		r.log.Error("reload failed", append(fields, zap.Error(err))...)
+		return
+	}
+	r.log.Info("reload completed", fields...)
 }
 
 // resize keeps so many workers more; one at least.
