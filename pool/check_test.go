@@ -152,10 +152,10 @@ func (p *Pool) lentByReady() int {
 func (l *line) walk(t *testing.T) int {
 	t.Helper()
 	there, back := 0, 0
-	for w := l.head; w != nil; w = w.next {
+	for w := l.ends.next; w != &l.ends; w = w.next {
 		there++
 	}
-	for w := l.tail; w != nil; w = w.prev {
+	for w := l.ends.prev; w != &l.ends; w = w.prev {
 		back++
 	}
 	same(t, "the line from both ends", there, back)

@@ -104,7 +104,7 @@ func (p *Pool) giveBack(s *slot) {
 
 // serveLine lends places to those who wait, as long as there are both. p.mu is held.
 func (p *Pool) serveLine() {
-	for p.line.head != nil {
+	for p.line.len > 0 {
 		s := p.best(nil)
 		if s == nil {
 			return

@@ -129,7 +129,7 @@ type Pool struct {
 	serial   uint64            // of the worker that was started last
 	gen      int               // the present generation: what is started
 	begun    int               // the generation that a reload has begun last
-	line     line
+	line     *line
 	pace     pace       // of places that become free
 	reload   *reloading // nil when nobody waits for one
 	retiring *slot      // whose worker yields for a soft reason: one at a time
@@ -146,6 +146,7 @@ func New(cfg Config, spawn Spawn) *Pool {
 		cfg:     cfg,
 		spawn:   spawn,
 		waiters: sync.Pool{New: newWaiter},
+		line:    newLine(),
 		target:  cfg.Size,
 		places:  max(1, cfg.Concurrency),
 		gen:     1,

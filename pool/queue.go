@@ -26,38 +26,30 @@ func newWaiter() any {
 
 // line is the requests that wait, first come first served. Joining and leaving at any point cost O(1).
 type line struct {
-	head, tail *waiter
-	len        int
+	ends waiter // before the first and behind the last: they form a ring
+	len  int
+}
+
+func newLine() *line {
+	l := new(line)
+	l.ends.prev, l.ends.next = &l.ends, &l.ends
+	return l
 }
 
 func (l *line) push(w *waiter) {
-	w.prev, w.next = l.tail, nil
-	if l.tail != nil {
-		l.tail.next = w
-	} else {
-		l.head = w
-	}
-	l.tail = w
+	w.prev, w.next = l.ends.prev, &l.ends
+	w.prev.next, w.next.prev = w, w
 	l.len++
 }
 
 func (l *line) pop() *waiter {
-	w := l.head
+	w := l.ends.next
 	l.remove(w)
 	return w
 }
 
 func (l *line) remove(w *waiter) {
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		l.head = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		l.tail = w.prev
-	}
+	w.prev.next, w.next.prev = w.next, w.prev
 	w.prev, w.next = nil, nil
 	l.len--
 }
@@ -125,7 +117,7 @@ func (p *Pool) leaveLine(w *waiter, err error) {
 
 // refuseLine ends the waiting of everybody because the pool drains. p.mu is held.
 func (p *Pool) refuseLine() {
-	for p.line.head != nil {
+	for p.line.len > 0 {
 		w := p.line.pop()
 		w.err = ErrDraining
 		p.counts.Draining++
