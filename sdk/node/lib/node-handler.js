@@ -130,7 +130,7 @@ function fromNodeHandler(app) {
       // A small response is over before the loop turns, and leaves as a whole.
       setImmediate(() => resolve({ status, headers: kept, body: connection.writableFinished ? takeAll(connection.body) : connection.body }));
     });
-    let failure = new Error('the application closed the connection');
+    let failure = null;
     connection.fail = (error) => {
       if (connection.writableFinished) console.error(error); // nobody is left to tell
       failure = error;
@@ -138,6 +138,7 @@ function fromNodeHandler(app) {
     };
     connection.on('close', () => {
       if (connection.writableFinished) return;
+      failure ??= new Error('the application closed the connection');
       connection.body.destroy(failure);
       reject(failure);
     });
