@@ -88,10 +88,18 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *call, err error) {
 	if err != nil {
 		s.writeVerdict(ctx, c, err)
 	}
+	linger(ctx, c.upload.ended.Load())
 	h := &ctx.Response.Header
 	h.SetBytesV(headerCallID, c.Request.CallID)
 	c.text = strconv.AppendFloat(c.text[:0], time.Since(c.start).Seconds(), 'f', 6, 64)
 	h.SetBytesV(headerDuration, c.text)
+}
+
+// linger sees to it that a connection whose request has a body that was not read is closed gently.
+func linger(ctx *fasthttp.RequestCtx, read bool) {
+	if c, ok := ctx.Conn().(*conn); ok {
+		c.unread = !read && ctx.RequestBodyStream() != nil && ctx.Request.Header.ContentLength() != 0
+	}
 }
 
 // writeResponse passes on the function's response.
@@ -186,6 +194,7 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx) {
 // turnAway answers a request for which there is no call. The caller has said Begin.
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, v verdict, refused string) {
 	s.write(ctx, v)
+	linger(ctx, false)
 	h := &ctx.Response.Header
 	if id := ctx.Request.Header.Peek(headerCallID); len(id) > 0 {
 		h.SetBytesV(headerCallID, id)

@@ -113,8 +113,9 @@ func (b *responseBody) Close() error {
 }
 
 // abort makes the close of the connection a reset.
-func abort(conn net.Conn) {
-	if c, ok := conn.(interface{ SetLinger(seconds int) error }); ok {
+func abort(client net.Conn) {
+	if c, ok := client.(*conn); ok {
+		c.unread = false
 		_ = c.SetLinger(0) // a closed connection needs none
 	}
 }

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -25,7 +27,12 @@ type conn struct {
 	head     []byte // what was read last, as much as the buffer holds
 	again    []byte // what is to be read once more before the connection
 	outgrown bool   // the head does not fit: what fasthttp writes now is its refusal
+	unread   bool   // the last request was answered before all of its body was read
 }
+
+// lingering is how long a client may go on sending a body that was answered already. To close at once would reset the
+// connection, and the reset may overtake the answer.
+const lingering = time.Second
 
 // Read is part of net.Conn. A reader with an empty buffer asks for all of it; one that asks for less has the rest of it
 // full of a head that goes on.
@@ -60,6 +67,12 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close is part of net.Conn.
 func (c *conn) Close() error {
+	if c.unread {
+		c.unread = false
+		_ = c.TCPConn.CloseWrite() // whoever has gone already finds out with the next call
+		_ = c.TCPConn.SetReadDeadline(time.Now().Add(lingering))
+		_, _ = io.Copy(io.Discard, c.TCPConn)
+	}
 	if !c.outgrown {
 		return c.TCPConn.Close()
 	}

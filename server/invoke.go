@@ -52,6 +52,7 @@ func (s *Server) invoke(ctx *fasthttp.RequestCtx) {
 func (s *Server) finish(c *call) {
 	s.watch.End(c.method, c.status, time.Since(c.start), c.Waited, c.refused)
 	c.Exchange.Reset()
+	c.upload = upload{}
 	if cap(c.small) > smallBody {
 		c.small = nil
 	}

@@ -811,3 +811,26 @@ type nothing struct{}
 
 func (nothing) Begin()                                                {}
 func (nothing) End(string, int, time.Duration, time.Duration, string) {}
+
+func TestAnswerReachesClientThatStillSends(t *testing.T) {
+	f := serve(t, server.Config{MaxBody: 10}, echo)
+	for range 20 {
+		conn := f.dial()
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n")
+			for range 8000 {
+				if _, err := conn.Write(make([]byte, 1000)); err != nil {
+					return
+				}
+			}
+		}()
+		eventually(t, "it is answered", func() bool { return len(f.watch.seen(t, 1)) > 0 })
+		if a := receive(t, bufio.NewReader(conn), "POST"); a.StatusCode != 413 {
+			t.Errorf("got %d", a.StatusCode)
+		}
+		<-sent
+		conn.Close()
+	}
+}
