@@ -236,8 +236,9 @@ func TestWindowIsGrantedForWhatWasReadInStepsOfHalf(t *testing.T) {
 			t.Errorf("granted %d, want %d", got[0], half)
 		}
 		h.Send(protocol.AppendData(nil, stream, make([]byte, protocol.MaxPayload), true))
+		synctest.Wait() // the end has come when the handler reads on
 		read <- half + protocol.MaxPayload
-		quiet(t, h) // the end has come: there is nothing left to grant
+		quiet(t, h) // there is nothing left to grant
 		close(read)
 		h.Response(stream)
 	})
