@@ -453,7 +453,7 @@ func TestReloadBringsWorkersToAPoolThatHasNone(t *testing.T) {
 		c := r.reload(r.t.Context())
 		<-c.done
 		r.settle()
-		c.want(t, nil, ReloadResult{Generation: 2, New: 1, Leaving: 1})
+		c.want(t, nil, ReloadResult{Generation: 2, New: 1})
 		r.checkGeneration(2)
 		r.releaseAll()
 		r.pass(time.Minute)

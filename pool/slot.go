@@ -36,7 +36,8 @@ var follows = [...][]State{
 	Draining: {Vacant},
 }
 
-// slot is a numbered place for a worker. Pool.mu guards every field but number and over, which never change.
+// slot is a numbered place for a worker. Pool.mu guards every field but number and over, which never change. Only tend
+// sets until, leave and idle, and reads them without it.
 type slot struct {
 	number int
 	over   func() // gives back a place of this slot
