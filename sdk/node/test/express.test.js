@@ -11,7 +11,7 @@ const { once } = require('node:events');
 const express = require('express');
 const handler = require('./event-function.js');
 const { parseNested } = require('../lib/nested.js');
-const { start } = require('./host.js');
+const { openfaasProgram, start } = require('./host.js');
 
 /** Errors are 500 and forget headers, and what calls back is not answered a second time. */
 const differs = new Set([
@@ -59,7 +59,7 @@ describe('compared with Express', () => {
     server = makeServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     host = await start({ after: (stop) => stops.push(stop) }, {
-      program: ['-e', `const { serve, openfaas } = require('./index.js'); serve(openfaas(require('./test/event-function.js')));`],
+      program: openfaasProgram(`require('./test/event-function.js')`),
     });
   });
   after(() => {

@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { execFileSync, spawn } = require('node:child_process');
 const { EventEmitter } = require('node:events');
+const { after, before } = require('node:test');
 const { END, FROM, HEADER, MAX_PAYLOAD, checkHeader } = require('../lib/header.js');
 const { decode, encode } = require('../lib/frame.js');
 
@@ -117,6 +118,11 @@ class Host extends EventEmitter {
     this.#output.resume();
   }
 
+  /** Closes the pipe that the worker writes to, as a host that has died does. */
+  abandon() {
+    this.#output.destroy();
+  }
+
   write(bytes) {
     this.#input.write(bytes);
   }
@@ -221,4 +227,25 @@ async function start(t, { greet = true, ...options } = {}) {
   return host;
 }
 
-module.exports = { makePipe, start, WINDOW, SHARED_PAYLOAD, CONFORMANCE };
+/** Starts one worker for all tests of a suite. Returns a function that asks it, and one that returns its host. */
+function startForSuite(options) {
+  let host;
+  let stream = 0;
+  const stops = [];
+  before(async () => {
+    host = await start({ after: (stop) => stops.push(stop) }, options);
+  });
+  after(() => stops.forEach((stop) => stop()));
+  const ask = async (target, request) => {
+    const { status, headers, body, error } = await host.ask(++stream, target, request);
+    return { status, headers, body: body.toString(), error };
+  };
+  return { ask, host: () => host };
+}
+
+/** Returns the arguments for Node to serve a handler for OpenFaaS templates: the text of an expression. */
+function openfaasProgram(handler) {
+  return ['-e', `const { serve, openfaas } = require('./index.js'); serve(openfaas(${handler}));`];
+}
+
+module.exports = { makePipe, start, startForSuite, openfaasProgram, WINDOW, SHARED_PAYLOAD, CONFORMANCE };

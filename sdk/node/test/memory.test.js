@@ -7,6 +7,9 @@ const { start } = require('./host.js');
 
 const MEBIBYTE = 1024 * 1024;
 
+/** In MiB: what V8 lets lie before it collects, and far less than what goes through. */
+const MAX_GROWTH = 96;
+
 /** The most memory that a process ever had, in MiB. */
 function peak(pid) {
   const [, kib] = /VmHWM:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'));
@@ -36,7 +39,7 @@ for (const fd of [1, 3]) {
     }, 'end of all streams');
     assert.equal(received, 8 * 32 * MEBIBYTE);
     const growth = peak(host.child.pid) - before;
-    assert.ok(growth < 48, `grew by ${growth} MiB`);
+    assert.ok(growth < MAX_GROWTH, `grew by ${growth} MiB`);
   });
 
   test(`memory stays flat through 64 uploads at once, with frames on fd ${fd}`, async (t) => {
@@ -50,6 +53,6 @@ for (const fd of [1, 3]) {
     for (let stream = 1; stream <= 64; stream++) host.send({ type: 'CANCEL', stream, reason: 2 });
     for (let stream = 1; stream <= 64; stream++) await host.response(stream);
     const growth = peak(host.child.pid) - before;
-    assert.ok(growth < 48, `grew by ${growth} MiB`);
+    assert.ok(growth < MAX_GROWTH, `grew by ${growth} MiB`);
   });
 }

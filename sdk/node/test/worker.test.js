@@ -162,55 +162,6 @@ for (const fd of [1, 3]) {
       assert.equal(host.terminals(1).length, 1);
     });
 
-    test('prints of all kinds break nothing', async (t) => {
-      const host = await start(t, { fd, env: { CONFORMANCE_NOISE: '1' } });
-      let stream = 0;
-      for (const route of ['/print', '/print-subprocess', '/print-raw']) {
-        assert.equal((await host.ask(++stream, route)).body.toString(), 'printed');
-      }
-      await host.leave();
-      const logs = host.stray + host.stdout + host.stderr;
-      for (const text of ['printed at import', 'printed by the handler', 'printed by a subprocess', 'printed raw']) {
-        assert.equal(logs.split(`${text}\n`).length, 2, `"${text}" once in ${logs}`);
-      }
-      if (fd === 1) assert.match(host.stderr, /printed at import\nprinted by the handler\n/);
-    });
-
-    test('a subprocess that reads the stdin it inherits gets none of the frames', async (t) => {
-      const host = await start(t, { fd, program: ['-e', `
-        const { serve } = require('./index.js');
-        const { spawnSync } = require('child_process');
-        serve(() => spawnSync('cat', { stdio: ['inherit', 'pipe', 'inherit'] }).stdout);
-      `] });
-      for (let stream = 1; stream <= 3; stream++) host.request(stream, '/');
-      for (let stream = 1; stream <= 3; stream++) assert.equal((await host.response(stream)).body.length, 0);
-    });
-
-    test('a raised error is ERROR 3 with the message in the first line and the stack behind it', async (t) => {
-      const host = await start(t, { fd });
-      const { error } = await host.ask(1, '/throw');
-      assert.equal(error.code, 3);
-      assert.match(error.text, /^boom\n[^]*conformance\.js/);
-      assert.equal((await host.ask(2, '/ignore')).body.toString(), 'ignored');
-    });
-
-    test('a long error text is cut to the frame at a character border', async (t) => {
-      const host = await start(t, { fd });
-      const { error } = await host.ask(1, '/throw-long?n=70000');
-      const room = (fd === 1 ? SHARED_PAYLOAD : 65536) - 2;
-      assert.ok(error.text.startsWith('boom\né'));
-      assert.ok(!error.text.includes('\ufffd'));
-      const bytes = Buffer.byteLength(error.text);
-      assert.ok(bytes === room || bytes === room - 1, `${bytes} bytes`);
-    });
-
-    test('an error behind the head ends the stream with ERROR', async (t) => {
-      const host = await start(t, { fd });
-      const { status, body, error } = await host.ask(1, '/throw-late');
-      assert.deepEqual([status, body.toString(), error.code], [200, 'start', 3]);
-      assert.match(error.text, /^boom\n/);
-    });
-
     test('response headers that do not fit one frame are ERROR 3, and those that just fit are sent', async (t) => {
       const host = await start(t, { fd });
       const room = (fd === 1 ? SHARED_PAYLOAD : 65536) - 4 - 2 - 2 - 2 - 'x-big'.length - 2;
@@ -273,52 +224,6 @@ for (const fd of [1, 3]) {
       `] });
       host.hello();
       assert.equal((await host.ask(1, '/')).error.code, 4);
-    });
-
-    test('a failing init is ERROR 1 with the stack, and exit 1', async (t) => {
-      const host = await start(t, { fd, greet: false, env: { CONFORMANCE_INIT_ERROR: '1' } });
-      host.hello();
-      const error = await host.frame('ERROR');
-      assert.equal(error.code, 1);
-      assert.match(error.text, /^no database\n[^]*conformance\.js/);
-      assert.deepEqual(await host.exit, { code: 1, signal: null });
-    });
-
-    test('a handler that exits ends the process with its code', async (t) => {
-      const host = await start(t, { fd });
-      host.request(1, '/ignore');
-      host.request(2, '/exit?code=3');
-      assert.deepEqual(await host.exit, { code: 3, signal: null });
-      await host.ended;
-      assert.equal(host.body(1).toString(), 'ignored'); // what was answered before has left
-    });
-
-    test('an uncaught exception is ERROR 3 of the only request, the log of the worker, and exit 1', async (t) => {
-      const host = await start(t, { fd, program: ['-e', `
-        require('./index.js').serve((request) => {
-          setTimeout(() => { throw new Error('late ' + request.path); });
-          return new Promise(() => {});
-        });
-      `] });
-      const { error } = await host.ask(1, '/boom');
-      assert.equal(error.code, 3);
-      assert.match(error.text, /^late \/boom\n/);
-      assert.deepEqual(await host.exit, { code: 1, signal: null });
-      assert.match(host.stderr, /uncaught exception: late \/boom/);
-    });
-
-    test('an unhandled rejection among several requests ends the process and blames none', async (t) => {
-      const host = await start(t, { fd, program: ['-e', `
-        require('./index.js').serve((request) => {
-          if (request.path === '/boom') Promise.reject(new Error('nobody cares'));
-          return new Promise(() => {});
-        });
-      `] });
-      host.request(1, '/');
-      host.request(2, '/boom');
-      assert.deepEqual(await host.exit, { code: 1, signal: null });
-      assert.match(host.stderr, /uncaught exception: nobody cares/);
-      assert.deepEqual(host.frames.filter((f) => f.type === 'ERROR'), []);
     });
   });
 }

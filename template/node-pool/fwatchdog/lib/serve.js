@@ -133,8 +133,8 @@ class Worker {
     }
     const said = new Map(pairs);
     const features = (said.get('features') ?? '').split(' ');
-    this.window = features.includes('window') ? Number(said.get('window') ?? DEFAULT_WINDOW) : Infinity;
-    this.output.maxPayload = Math.min(this.output.maxPayload, Number(said.get('max_frame') ?? MAX_PAYLOAD));
+    this.window = features.includes('window') ? Number(said.get('window')) || DEFAULT_WINDOW : Infinity;
+    this.output.maxPayload = Math.min(this.output.maxPayload, Number(said.get('max_frame')) || MAX_PAYLOAD);
   }
 
   #request(stream, complete, bytes, start, end) {
