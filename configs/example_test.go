@@ -3,24 +3,24 @@ package configs_test
 import (
 	"fmt"
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/pflag"
 
 	"fwatchdog/configs"
 )
 
-// A program embeds the settings in its grammar, and checks them once kong has parsed.
+// A program adds a flag for each setting to its own, and reads the settings once these have been parsed.
 func ExampleNewSource() {
-	var grammar struct {
-		configs.Settings `embed:""`
-	}
 	source := configs.NewSource([]string{"fprocess=node 'my handler.js'", "queue_timeout=90", "pool_size=many"})
-	parser := kong.Must(&grammar, source.Options()...)
-	if _, err := parser.Parse([]string{"--exec-timeout=1.5", "--port=80a"}); err != nil {
+	flags := pflag.NewFlagSet("program", pflag.ContinueOnError)
+	source.AddFlags(flags)
+	if err := flags.Parse([]string{"--exec-timeout=1.5", "--port=80a"}); err != nil {
 		panic(err)
 	}
 
-	fmt.Println(source.Check(&grammar.Settings))
-	fmt.Println(grammar.QueueTimeout, grammar.ExecTimeout)
+	settings, err := source.Read()
+
+	fmt.Println(err)
+	fmt.Println(settings.QueueTimeout, settings.ExecTimeout)
 	// Output:
 	// port is "80a" (flag): it must be a whole number
 	// pool_size is "many" (environment): it must be a whole number

@@ -102,7 +102,7 @@ func (f *file) document(body ast.Node, known []string) {
 		case name == "config":
 			f.problem(line, "config cannot be set in a file")
 		case !slices.Contains(known, name):
-			f.problem(line, fmt.Sprintf("there is no setting %s%s", name, suggestion(name, known)))
+			f.problem(line, fmt.Sprintf("there is no setting %s%s", name, Suggestion(name, known)))
 		default:
 			f.setting(name, line, entry.Value())
 		}

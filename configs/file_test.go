@@ -58,6 +58,7 @@ func TestBadFileIsNamedWithItsLine(t *testing.T) {
 		{"a near miss", "mode: pool\npool_sise: 3", "settings.yaml:2: there is no setting pool_sise; did you mean pool_size?"},
 		{"dashes", "queue-timeout: 3", "settings.yaml:1: there is no setting queue-timeout; did you mean queue_timeout?"},
 		{"capitals", "PORT: 3", "settings.yaml:1: there is no setting PORT; did you mean port?"},
+		{"a beginning", "worker_memory: 3", "settings.yaml:1: there is no setting worker_memory; did you mean one of worker_memory_soft, worker_memory_hard?"},
 		{"nothing near", "replicas: 3", "settings.yaml:1: there is no setting replicas"},
 		{"another file", "config: x.yaml", "settings.yaml:1: config cannot be set in a file"},
 		{"a map for a value", "port:\n  http: 1", "settings.yaml:1: port is a mapping: it must be one plain value"},

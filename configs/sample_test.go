@@ -23,19 +23,19 @@ func sample() string {
 # Use it with: fwatchdog --config fwatchdog.yaml
 `)
 	group := ""
-	for _, f := range flagsOf(new(Settings)) {
-		if f.Name == "config" { // no file names another
+	for _, o := range optionsOf(new(Settings)) {
+		if o.name == "config" { // no file names another
 			continue
 		}
-		if f.Group.Title != group {
-			group = f.Group.Title
+		if o.Get("group") != group {
+			group = o.Get("group")
 			fmt.Fprintf(&b, "\n## %s\n", group)
 		}
-		value := f.Default
+		value := o.Get("default")
 		if value == "" {
 			value = `""`
 		}
-		fmt.Fprintf(&b, "\n# %s\n#%s: %s\n", f.Help, settingName(f), value)
+		fmt.Fprintf(&b, "\n# %s\n#%s: %s\n", o.Get("help"), o.name, value)
 	}
 	return b.String()
 }

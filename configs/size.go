@@ -2,6 +2,7 @@ package configs
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,20 @@ func (s Size) String() string {
 	}
 	return strconv.FormatInt(int64(s), 10)
 }
+
+// LineLimit is the longest line in bytes; -1 is no limit.
+type LineLimit Size
+
+// UnmarshalText reads a size. Its error has the words of of-watchdog, for which scripts look.
+func (l *LineLimit) UnmarshalText(text []byte) error {
+	if err := (*Size)(l).UnmarshalText(text); err != nil {
+		return fmt.Errorf("invalid log_buffer_size value: %s: %w", text, err)
+	}
+	return nil
+}
+
+// String is the text that UnmarshalText reads as l.
+func (l LineLimit) String() string { return Size(l).String() }
 
 // MemoryLimit is a limit in bytes, or one of the supervisor's Auto and Off.
 type MemoryLimit int64

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/spf13/pflag"
 
 	"fwatchdog/supervisor"
 )
@@ -32,25 +32,25 @@ func (in input) path(t *testing.T) string {
 	return path
 }
 
-// check reads the settings as the command does, and returns what Check says. The file is called settings.yaml there.
+// check reads the settings as the command does, and returns what Read says. The file is called settings.yaml there.
 func (in input) check(t *testing.T) (*Settings, error) {
 	t.Helper()
 	if in.file != "" {
 		t.Chdir(filepath.Dir(in.path(t)))
 		in.environ = append(in.environ, "config=settings.yaml")
 	}
-	var grammar struct {
-		Settings `embed:""`
-	}
 	source := NewSource(in.environ)
-	parser, err := kong.New(&grammar, source.Options()...)
-	if err != nil {
-		t.Fatal(err)
+	if err := flagsOf(source).Parse(in.args); err != nil {
+		t.Fatalf("a flag is wrong: %v", err)
 	}
-	if _, err = parser.Parse(in.args); err != nil {
-		t.Fatalf("kong stopped: %v", err)
-	}
-	return &grammar.Settings, source.Check(&grammar.Settings)
+	return source.Read()
+}
+
+// flagsOf is a set of flags with every setting in it.
+func flagsOf(source *Source) *pflag.FlagSet {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	source.AddFlags(flags)
+	return flags
 }
 
 // settings are those of an input with which nothing is wrong.
@@ -69,14 +69,16 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	want := &Settings{
 		Mode: "pool", WorkerOutput: "stdout",
 		Port: 8080, MetricsPort: 8081, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
-		HealthcheckInterval: 5 * time.Second,
-		PoolSize:            runtime.GOMAXPROCS(0), QueueSize: -1, QueueTimeout: 10 * time.Second, Retry: "unsent",
+		HealthcheckInterval: 5 * time.Second, Tracing: true,
+		PoolSize: runtime.GOMAXPROCS(0), PoolMin: runtime.GOMAXPROCS(0), PoolMax: runtime.GOMAXPROCS(0),
+		WorkerIdleTimeout: time.Minute, QueueSize: -1, QueueTimeout: 10 * time.Second, Retry: "unsent",
 		HelloTimeout: 10 * time.Second, StartTimeout: 60 * time.Second, CancelGrace: 2 * time.Second,
 		StopTimeout: 10 * time.Second, PingInterval: 5 * time.Second, PingMisses: 3,
 		RecycleJitter: 10, WorkerMinAge: 10 * time.Second,
 		WorkerMemorySoft: MemoryLimit(supervisor.Auto), WorkerMemoryHard: MemoryLimit(supervisor.Auto),
 		MemoryMetric: "rss", MemoryInterval: time.Second,
-		LogLevel: "info", LogBufferSize: 65536,
+		LogLevel: "info", LogRate: 10000, LogBufferSize: 65536, PrefixLogs: true,
+		CGIHeaders: true, CombineOutput: true, StaticPath: "/home/app/public",
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Settings{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -88,12 +90,18 @@ func TestEverySettingCanBeSetInEveryWay(t *testing.T) {
 		"fprocess": "a b", "function_process": "c", "mode": "pool", "worker_output": "fd3",
 		"port": "1", "metrics_port": "2", "max_inflight": "3", "max_body": "4KiB", "read_timeout": "5s",
 		"write_timeout": "6s", "healthcheck_interval": "7s", "suppress_lock": "true",
-		"pool_size": "8", "worker_concurrency": "9", "queue_size": "10", "queue_timeout": "11s", "retry": "idempotent",
+		"control_socket": "/run/f.sock", "debug": "true", "tracing": "false", "watch": "/",
+		"pool_size": "8", "pool_min": "7", "pool_max": "9", "pool_spare": "1", "worker_idle_timeout": "26s", "worker_concurrency": "9", "queue_size": "10", "queue_timeout": "11s", "retry": "idempotent",
 		"hello_timeout": "12s", "start_timeout": "13s", "exec_timeout": "14s", "cancel_grace": "15s",
 		"stop_timeout": "16s", "ping_interval": "17s", "ping_misses": "18",
+		"worker_user": "26:27", "worker_env": "A, B*", "worker_nofile": "28",
 		"worker_max_requests": "20", "worker_max_age": "21s", "recycle_jitter": "22.5%", "worker_min_age": "23s",
 		"worker_memory_soft": "24MiB", "worker_memory_hard": "off", "memory_metric": "pss", "memory_interval": "25s",
-		"log_format": "text", "log_level": "warn", "log_buffer_size": "19KiB",
+		"log_format": "text", "log_level": "warn", "access_log": "off", "slow_log": "29s", "log_rate": "30", "log_buffer_size": "19KiB", "prefix_logs": "false",
+		"content_type": "a/b", "cgi_headers": "false", "combine_output": "false", "marshal_request": "true",
+		"write_debug": "true", "debug_headers": "true", "ready_path": "/r", "static_path": "/s",
+		"warm_headers": "true", "log_callid": "true", "jwt_auth": "true", "jwt_auth_local": "true", "jwt_auth_debug": "true",
+		"upstream_url": "http://h:1", "http_upstream_url": "http://h:2", "http_buffer_req_body": "true", "buffer_http": "true",
 	}
 	for _, row := range Table(new(Settings)) {
 		if row.Name == "config" { // which is tested by its use
@@ -225,42 +233,65 @@ func TestBoolFlagNeedsNoValue(t *testing.T) {
 	}
 }
 
-func TestFlagWithoutAValueStopsKong(t *testing.T) {
-	var settings Settings
-	parser := kong.Must(&settings, NewSource(nil).Options()...)
-
-	_, err := parser.Parse([]string{"--pool-size", "--port=1"})
-
-	if err == nil || !strings.Contains(err.Error(), "--pool-size") {
-		t.Errorf("got %v, want an error that names the flag", err)
+func TestFlagWithoutAValueStopsParsing(t *testing.T) {
+	for _, args := range [][]string{{"--pool-size"}, {"--pool-size", "--port=1"}, {"--fprocess", "-w"}} {
+		if err := flagsOf(NewSource(nil)).Parse(args); err == nil || !strings.Contains(err.Error(), args[0]) {
+			t.Errorf("%q: got %v, want an error that names the flag", args, err)
+		}
+	}
+	for _, args := range [][]string{{"--queue-size", "-1"}, {"--fprocess", "-"}} {
+		if err := flagsOf(NewSource(nil)).Parse(args); err != nil {
+			t.Errorf("%q: %v", args, err)
+		}
 	}
 }
 
 // A command may have flags of its own, which are no settings.
-func TestFlagsOfCommandsAreLeftToKong(t *testing.T) {
-	parse := func(args ...string) (wait time.Duration, command []string, err error) {
-		var grammar struct {
-			Settings `embed:""`
-			Invoke   struct {
-				Wait    time.Duration `help:"How long."`
-				Command []string      `arg:"" optional:"" passthrough:""`
-			} `cmd:""`
-		}
-		source := NewSource([]string{"wait=1h"})
-		_, err = kong.Must(&grammar, source.Options()...).Parse(append([]string{"invoke"}, args...))
-		if err == nil {
-			err = source.Check(&grammar.Settings)
-		}
-		return grammar.Invoke.Wait, grammar.Invoke.Command, err
+func TestFlagsOfCommandsAreReadByTheSameRules(t *testing.T) {
+	var own struct {
+		Wait   time.Duration `default:"1m" help:"How long." short:"w" placeholder:"LONG"`
+		Header []string      `help:"May be repeated."`
+		Target string        `default:"/" help:"What."`
+		DryRun bool          `help:"Whether."`
+		hidden bool
 	}
+	source := NewSource([]string{"wait=1h", "dry_run=maybe"})
+	flags := flagsOf(source)
+	AddFlags(flags, &own)
+	if own.Wait != time.Minute || own.Target != "/" || own.hidden {
+		t.Errorf("the defaults are %+v", own)
+	}
+	err := flags.Parse([]string{"-w", "2", "--header=a, b", "--header", "-c", "--dry-run", "--port=1"})
+	settings, bad := source.Read()
+	if err != nil || bad != nil || settings.Port != 1 {
+		t.Fatalf("%v, %v, port is %d", err, bad, settings.Port)
+	}
+	if own.Wait != 2*time.Second || len(own.Header) != 2 || own.Header[0] != "a, b" || own.Header[1] != "-c" || !own.DryRun {
+		t.Errorf("got %+v", own)
+	}
+	if err := flags.Parse([]string{"--wait=x"}); err == nil || !strings.Contains(err.Error(), "it must be a duration") {
+		t.Errorf("got %v, want an error that tells what is allowed", err)
+	}
+	for name, want := range map[string]string{"wait": "LONG", "target": "/", "dry-run": "", "port": "8080", "config": "FILE"} {
+		if got := flags.Lookup(name).Value.Type(); got != want {
+			t.Errorf("a help would show %q for the value of %s, want %q", got, name, want)
+		}
+	}
+}
 
-	if wait, _, err := parse(); err != nil || wait != 0 {
-		t.Errorf("the environment set the flag to %v (%v)", wait, err)
-	}
-	if wait, command, err := parse("--wait=2", "node", "--port=x"); err != nil || wait != 2*time.Second || len(command) != 2 {
-		t.Errorf("got %v, %q, %v", wait, command, err)
-	}
-	if _, _, err := parse("--wait=x"); err == nil || !strings.Contains(err.Error(), "--wait: it must be a duration") {
-		t.Errorf("got %v, want kong's error", err)
+func TestEverySettingIsAFlagWithAMeaningAndAGroup(t *testing.T) {
+	flags := flagsOf(NewSource(nil))
+	seen := 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		seen++
+		if f.Usage == "" || GroupOf(f) == "" || strings.Trim(f.Name, "abcdefghijklmnopqrstuvwxyz-") != "" {
+			t.Errorf("%s: meaning %q, group %q", f.Name, f.Usage, GroupOf(f))
+		}
+		if f.NoOptDefVal == "" && f.Value.Type() == "" {
+			t.Errorf("%s: nothing stands for its value in a help: it needs a placeholder or a default", f.Name)
+		}
+	})
+	if want := len(Table(new(Settings))); seen != want {
+		t.Errorf("%d settings are flags, want %d", seen, want)
 	}
 }

@@ -2,23 +2,33 @@ package configs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// suggestion is the name that was probably meant, as the end of a sentence; it is empty when none is near.
-func suggestion(name string, known []string) string {
-	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
-	nearest, least := "", 3 // two slips of the finger, and no more
+// Suggestion is what was probably meant by a name that is not known, as the end of a sentence: the nearest of those that
+// are, and all that begin like it. It is empty when there is none, or so many that they help nobody.
+func Suggestion(name string, known []string) string {
+	name = plain(name)
+	least := 2 // slips of the finger, and no more
 	for _, candidate := range known {
-		if d := distance(name, candidate); d < least {
-			nearest, least = candidate, d
-		}
+		least = min(least, distance(name, plain(candidate)))
 	}
-	if nearest == "" {
-		return ""
+	near := slices.DeleteFunc(slices.Clone(known), func(candidate string) bool {
+		candidate = plain(candidate)
+		return distance(name, candidate) > least && (least == 0 || !strings.HasPrefix(candidate, name))
+	})
+	switch {
+	case len(near) == 1:
+		return fmt.Sprintf("; did you mean %s?", near[0])
+	case len(near) > 1 && len(near) < 7:
+		return fmt.Sprintf("; did you mean one of %s?", strings.Join(near, ", "))
 	}
-	return fmt.Sprintf("; did you mean %s?", nearest)
+	return ""
 }
+
+// plain is a name without what people confuse.
+func plain(name string) string { return strings.ReplaceAll(strings.ToLower(name), "-", "_") }
 
 // distance is how many bytes must be put in, left out or changed to make b of a.
 func distance(a, b string) int {

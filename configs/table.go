@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"strings"
@@ -18,25 +19,18 @@ type Row struct {
 	Group   string
 }
 
-// Table lists every setting with the value that it has. Settings that no Source has checked are all of origin Default.
+// Table lists every setting with the value that it has. Settings that no Source has read are all of origin Default.
 func Table(settings *Settings) []Row {
 	var rows []Row
-	for _, flag := range flagsOf(settings) {
-		row := Row{
-			Name:    settingName(flag),
-			Default: flag.Default,
-			Value:   valueText(flag.Target),
-			Origin:  Default,
-			Meaning: flag.Help,
-			Group:   flag.Group.Title,
-		}
-		if words := flag.Tag.Get("auto"); words != "" {
-			row.Default = words
-		}
-		if origin, ok := settings.origins[row.Name]; ok {
-			row.Origin = origin
-		}
-		rows = append(rows, row)
+	for _, o := range optionsOf(settings) {
+		rows = append(rows, Row{
+			Name:    o.name,
+			Default: cmp.Or(o.Get("auto"), o.Get("default")),
+			Value:   valueText(o.target),
+			Origin:  cmp.Or(settings.origins[o.name], Default),
+			Meaning: o.Get("help"),
+			Group:   o.Get("group"),
+		})
 	}
 	return rows
 }

@@ -17,7 +17,7 @@ func TestTableTellsWhereValuesCameFrom(t *testing.T) {
 	for _, want := range []Row{
 		{"pool_size", "number of CPUs", "3", Flag, "", "Pool"},
 		{"queue_timeout", "10s", "1m30s", Environment, "", "Pool"},
-		{"exec_timeout", "0s", "2m", File, "", "Worker"},
+		{"exec_timeout", "0s; 30s in the modes serializing, streaming, http and static", "2m", File, "", "Worker"},
 		{"queue_size", "10 × capacity", "-1", Default, "", "Pool"},
 		{"log_buffer_size", "64KiB", "64KiB", Default, "", "Log"},
 		{"fprocess", "", "", Default, "", "Function"},

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// setValue sets target, the field of a setting, to what text says. oneof lists what a text may be; empty is anything.
+// setValue sets target, the field of an option, to what text says; a list gets one more. oneof lists what a text may be; empty is anything.
 // The error tells what is allowed, to stand after the name and the text.
 func setValue(target reflect.Value, text, oneof string) error {
 	switch field := target.Addr().Interface().(type) {
@@ -27,6 +27,8 @@ func setValue(target reflect.Value, text, oneof string) error {
 			return errors.New("it must be true or false (or 1, t, T, TRUE, True, 0, f, F, FALSE, False)")
 		}
 		target.SetBool(b)
+	case reflect.Slice:
+		target.Set(reflect.Append(target, reflect.ValueOf(text)))
 	case reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {

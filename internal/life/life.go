@@ -54,6 +54,14 @@ type Vitals struct {
 	PingBusy bool
 }
 
+// Usage is what a worker and the processes that it started were measured to take.
+type Usage struct {
+	// Memory is in bytes.
+	Memory int64
+	// CPU is the part of one processor, 1 is all of it, between the last two measurements; 0 after the first.
+	CPU float64
+}
+
 // Planned reports whether a worker that left for this reason was sent, and not lost.
 func (r Reason) Planned() bool {
 	switch r {
