@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -95,6 +96,30 @@ func TestSignalReachesWholeGroup(t *testing.T) {
 	}
 	if got := strings.Join(append(lines, readLine(t, p), readLine(t, p)), " "); got != "ready ready child leader" {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestASignalThatMayEndAProcessIsSentToItAloneAndOnlyWhenItCatchesIt(t *testing.T) {
+	const loop = `; echo ready; while :; do read line; done`
+	s := newStarter(t)
+	p := start(t, s, shell(`(trap "echo child" USR1`+loop+`) <&0 & trap "echo leader" USR1`+loop))
+	readLine(t, p)
+	readLine(t, p)
+	if p.SignalIfCaught(unix.SIGUSR2) || !p.SignalIfCaught(unix.SIGUSR1) {
+		t.Error("it was sent when it is not caught, or not when it is")
+	}
+	got := []string{readLine(t, p)}
+	if err := p.Signal(unix.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	got = append(got, readLine(t, p), readLine(t, p))
+	slices.Sort(got)
+	if !slices.Equal(got, []string{"child", "leader", "leader"}) {
+		t.Errorf("got %q", got)
+	}
+	p.Kill()
+	if exit := p.Reap(); exit.Signal != unix.SIGKILL || p.SignalIfCaught(unix.SIGUSR1) {
+		t.Errorf("got %v", exit)
 	}
 }
 

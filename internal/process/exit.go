@@ -12,6 +12,7 @@ import (
 type Exit struct {
 	Code   int            // the exit code; -1 when a signal ended the process, or when nobody knows
 	Signal syscall.Signal // the signal that ended the process; 0: none
+	Core   bool           // the signal made it leave a core dump
 }
 
 // Status returns the exit code, or 128 + n for signal n, as a shell does. It is -1 when nobody knows.
@@ -33,6 +34,21 @@ func (e Exit) String() string {
 	return fmt.Sprintf("exit code %d", e.Code)
 }
 
+// Failure is what Go's os/exec says of an exit that is none of success; "" of one that is.
+func (e Exit) Failure() string {
+	core := ""
+	if e.Core {
+		core = " (core dumped)"
+	}
+	switch {
+	case e.Signal != 0:
+		return "signal: " + e.Signal.String() + core
+	case e.Code != 0:
+		return fmt.Sprintf("exit status %d", e.Code)
+	}
+	return ""
+}
+
 // takeStatus takes the status of a child that has ended, or is about to.
 func takeStatus(pid int) Exit {
 	var status unix.WaitStatus
@@ -44,7 +60,7 @@ func takeStatus(pid int) Exit {
 	case err != nil:
 		return Exit{Code: -1}
 	case status.Signaled():
-		return Exit{Code: -1, Signal: status.Signal()}
+		return Exit{Code: -1, Signal: status.Signal(), Core: status.CoreDump()}
 	}
 	return Exit{Code: status.ExitStatus()}
 }

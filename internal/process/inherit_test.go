@@ -219,6 +219,36 @@ func TestProcessRunsAsTheUserAskedFor(t *testing.T) {
 	}
 }
 
+// TestOtherUsersDescriptorsAreLimitedWithoutMoreCapabilities leaves no capability but those that a container usually has.
+func TestOtherUsersDescriptorsAreLimitedWithoutMoreCapabilities(t *testing.T) {
+	c := shell("ulimit -Sn; ulimit -Hn; id -u; id -g")
+	c.Nofile = 64
+	want := "64\n64\n65534\n65533\n"
+	c.User = &process.User{Uid: 65534, Gid: 65533}
+	if os.Geteuid() != 0 {
+		user := us(t)
+		c.User, want = &user, fmt.Sprintf("64\n64\n%d\n%d\n", os.Getuid(), os.Getgid())
+	}
+	s := newStarter(t, func() { keepCapabilities(t, unix.CAP_SETUID, unix.CAP_SETGID, unix.CAP_KILL) })
+	for range 5 {
+		if got := outputOf(t, s, c); got != want {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestOtherUserMayOpenItsPipesByName(t *testing.T) {
+	c := shell("echo by name > /proc/self/fd/1 && echo there > /dev/stderr && echo well > /proc/self/fd/1")
+	c.User = &process.User{Uid: 65534, Gid: 65534}
+	if os.Geteuid() != 0 {
+		user := us(t)
+		c.User = &user
+	}
+	if got := outputOf(t, newStarter(t), c); got != "by name\nwell\n" {
+		t.Errorf("it wrote %q", got)
+	}
+}
+
 func TestEverybodyMayAskForHimself(t *testing.T) {
 	s := newStarter(t, func() { dropCapabilities(t) })
 	c := shell("true")
@@ -251,6 +281,25 @@ func us(t *testing.T) process.User {
 		user.Groups = append(user.Groups, uint32(group))
 	}
 	return user
+}
+
+// keepCapabilities takes all capabilities but some from the calling thread.
+func keepCapabilities(t *testing.T, kept ...int) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData
+	if err := unix.Capget(&header, &sets[0]); err != nil {
+		t.Error(err)
+		return
+	}
+	var mask uint32
+	for _, capability := range kept {
+		mask |= 1 << capability
+	}
+	sets[0].Effective, sets[0].Permitted = sets[0].Effective&mask, sets[0].Permitted&mask
+	sets[1].Effective, sets[1].Permitted = 0, 0
+	if err := unix.Capset(&header, &sets[0]); err != nil {
+		t.Error(err)
+	}
 }
 
 // dropCapabilities takes all capabilities from the calling thread. An ordinary user has none to lose.

@@ -10,6 +10,10 @@ import (
 func (p *Process) launch(program string, c *Command, theirs ends) error {
 	s := p.starter
 	s.catchIgnored()
+	credential := c.User.credential()
+	if credential != nil {
+		theirs.giveTo(c.User)
+	}
 	attr := &syscall.ProcAttr{
 		Dir:   c.Dir,
 		Env:   c.Env,
@@ -17,7 +21,7 @@ func (p *Process) launch(program string, c *Command, theirs ends) error {
 		Sys: &syscall.SysProcAttr{
 			Setpgid:    true,
 			Pdeathsig:  syscall.SIGKILL,
-			Credential: c.User.credential(),
+			Credential: credential,
 			Ptrace:     c.Nofile != 0, // limitDescriptors lets it go
 		},
 	}
@@ -27,7 +31,7 @@ func (p *Process) launch(program string, c *Command, theirs ends) error {
 			return 0, c.explain(program, err)
 		}
 		if c.Nofile != 0 {
-			err = limitDescriptors(pid, c.Nofile)
+			err = limitDescriptors(pid, c.Nofile, credential)
 		}
 		return pid, err
 	})
