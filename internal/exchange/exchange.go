@@ -4,6 +4,7 @@ package exchange
 
 import (
 	"io"
+	"net"
 	"time"
 
 	"fwatchdog/internal/life"
@@ -38,6 +39,8 @@ type Request struct {
 	Header []Field
 	// Body is the whole body when Stream is nil.
 	Body []byte
+	// Length is the length that the client has declared of its body: 0 is no body, -1 unknown.
+	Length int
 	// Stream, when set, is the body piece by piece. Close makes a Read that waits return at once, with an error.
 	// Whoever reads it has stopped reading before the exchange is over.
 	Stream io.ReadCloser
@@ -45,18 +48,23 @@ type Request struct {
 	Timeout time.Duration
 	// CallID names the request in logs.
 	CallID []byte
+	// Upgrade is the protocol that the client would go over to; empty where it would not, or may not.
+	Upgrade []byte
 }
 
 // Response is what the function answered. A worker fills it while Do runs and not afterwards.
 type Response struct {
 	// Status is a final HTTP status, 200 to 999; 0 until there is one.
 	Status int
-	// Header is as the function set it; keys are lower case.
+	// Header is as the function set it; the case of a key says nothing.
 	Header []Field
 	// Body is the body when Stream is nil, and nothing otherwise.
 	Body []byte
 	// Stream, when set, is the body piece by piece. Its owner is whoever called Do, and must close it.
 	Stream Stream
+	// Tunnel, when set, is what the connection has become: the status is 101, and there is no body. Its owner is whoever
+	// called Do, and must close it.
+	Tunnel Tunnel
 
 	head []byte // what Header's fields are views of
 }
@@ -66,6 +74,21 @@ type Response struct {
 type Stream interface {
 	io.WriterTo
 	io.Closer
+}
+
+// Tunnel is a connection to the function that both sides have taken over for another protocol.
+type Tunnel interface {
+	// Join copies bytes both ways until one side closes, or the context of Do ends. It leaves the client's connection
+	// open, of no more use.
+	Join(client net.Conn) error
+	io.Closer
+}
+
+// Pending is an exchange that a worker has begun with.
+type Pending interface {
+	// Wait returns nil when the response is there, else why there is none. It must be called, once; until it has returned
+	// the exchange is the worker's.
+	Wait() error
 }
 
 // Begin records the status, and makes room for headers of about size bytes in all.
