@@ -11,15 +11,19 @@ import (
 	"fwatchdog/internal/life"
 )
 
+// place is one that is held until somebody waits for the answer. It is no pointer to anything, so it costs no allocation.
+type place func()
+
+func (p place) Wait() error { p(); return nil }
+
 // echo is a worker that answers at once and costs nothing itself.
 type echo struct {
 	limit int
 	done  chan struct{}
 }
 
-func (e *echo) Do(_ context.Context, _ *exchange.Exchange, over func()) error {
-	over()
-	return nil
+func (e *echo) Begin(_ context.Context, _ *exchange.Exchange, over func()) (exchange.Pending, error) {
+	return place(over), nil
 }
 func (e *echo) Concurrency() int                   { return e.limit }
 func (e *echo) Asks() <-chan life.Reason           { return nil }
@@ -49,16 +53,16 @@ func startIdle(tb testing.TB, cfg Config, limit int) *Pool {
 	if cfg.Concurrency > 0 {
 		takes = min(limit, cfg.Concurrency)
 	}
-	places := make([]*slot, 0, cfg.Size*takes)
+	places := make([]lent, 0, cfg.Size*takes)
 	for range cap(places) { // when all places can be had at once, all workers are ready
-		s, err := p.lend(tb.Context(), new(exchange.Exchange))
+		l, err := p.lend(tb.Context(), new(exchange.Exchange))
 		if err != nil {
 			tb.Fatal(err)
 		}
-		places = append(places, s)
+		places = append(places, l)
 	}
-	for _, s := range places {
-		s.over()
+	for _, l := range places {
+		_ = l.wait() // it gives the place back
 	}
 	return p
 }
@@ -102,23 +106,23 @@ func BenchmarkWait(b *testing.B) {
 		b.Run(fmt.Sprintf("slots=%d", size), func(b *testing.B) {
 			p := startIdle(b, Config{Size: size, QueueSize: 1}, 1)
 			x := new(exchange.Exchange)
-			held := make([]*slot, size)
+			held := make([]lent, size)
 			for i := range held {
 				held[i], _ = p.lend(context.Background(), x)
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i = (i + 1) % size {
-				_, w, err := p.takeOrJoin(x)
+				_, w, err := p.takeOrJoin(context.Background(), x)
 				if err != nil {
 					b.Fatal(err)
 				}
-				held[i].over()
-				if held[i], err = p.wait(context.Background(), w); err != nil {
+				_ = held[i].wait() // it gives the place back
+				if held[i], err = p.wait(w); err != nil {
 					b.Fatal(err)
 				}
 			}
-			for _, s := range held {
-				s.over()
+			for _, l := range held {
+				_ = l.wait()
 			}
 		})
 	}
@@ -135,15 +139,34 @@ func BenchmarkWaitInParallel(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				x := new(exchange.Exchange)
 				for pb.Next() {
-					s, err := p.lend(context.Background(), x)
+					l, err := p.lend(context.Background(), x)
 					if err != nil {
 						b.Error(err)
 						return
 					}
 					runtime.Gosched()
-					s.over()
+					_ = l.wait()
 				}
 			})
 		})
 	}
+}
+
+// BenchmarkLeave has requests join the line and leave it again, because their clients have gone.
+func BenchmarkLeave(b *testing.B) {
+	p := startIdle(b, Config{Size: 1, QueueSize: 1}, 1)
+	x := new(exchange.Exchange)
+	held, err := p.lend(context.Background(), x)
+	if err != nil {
+		b.Fatal(err)
+	}
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.lend(gone, x); err == nil {
+			b.Fatal("it got a place")
+		}
+	}
+	_ = held.wait()
 }

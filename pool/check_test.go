@@ -46,6 +46,7 @@ func (r *rig) check() {
 	same(r.t, "length of the line", p.line.len, p.line.walk(r.t))
 	holds(r.t, "the line is empty whenever a place is free", p.free == 0 || p.line.len == 0)
 	holds(r.t, "nobody waits in a pool that is closed", !p.closed || p.line.len == 0)
+	holds(r.t, "the size is within its bounds", p.least <= p.target && p.target <= p.most)
 	if p.running() {
 		same(r.t, "staff and workers that are wanted", p.staff, p.target)
 		holds(r.t, "no more workers are ready than wanted", p.count[Ready] <= p.target)

@@ -16,6 +16,13 @@
 // leave that yield. So no order of successes and failures costs capacity: a worker leaves for a soft reason only when the
 // pool is full without it.
 //
+// Two kinds of workers differ. One that is Exclusive holds what its successor needs: it leaves first, and its slot stays
+// staff. One that serves Once leaves with its request; its successor is started beside it only when that is needed at once.
+//
+// How many workers are wanted is said by Config and by Resize. In an elastic pool it moves between two bounds: Strained
+// tells who watches it that more may be needed, Grow adds some, and Retire because of life.Idle takes one away. Resize ends
+// that, and Restore begins it anew.
+//
 // What is decided when a place is lent or given back is decided here; what needs a measurement is the supervisor's,
 // which reads Snapshot and asks Retire.
 package pool

@@ -16,12 +16,13 @@ type greeter struct {
 	done chan struct{}
 }
 
-func (g *greeter) Do(_ context.Context, x *exchange.Exchange, over func()) error {
+func (g *greeter) Begin(_ context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
 	x.Response.Begin(200, 0)
 	x.Response.Body = fmt.Appendf(x.Response.Body, "hello from worker %d", g.id.Serial)
 	over()
-	return nil
+	return g, nil
 }
+func (g *greeter) Wait() error                        { return nil }
 func (g *greeter) Concurrency() int                   { return 1 }
 func (g *greeter) Asks() <-chan life.Reason           { return nil }
 func (g *greeter) Leave(context.Context, life.Reason) { close(g.done) }

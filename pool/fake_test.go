@@ -47,12 +47,13 @@ type fake struct {
 	pings   uint64
 }
 
-// stream is one exchange of a fake, from Do until its place is free.
+// stream is one exchange of a fake, from Begin until its place is free.
 type stream struct {
 	f    *fake
+	ctx  context.Context
 	x    *exchange.Exchange
 	over func()
-	end  chan error // of capacity 1: what Do returns
+	end  chan error // of capacity 1: what Wait returns
 }
 
 func newFake(id life.ID, limit int) *fake {
@@ -76,28 +77,32 @@ func (f *fake) Vitals() life.Vitals {
 	return life.Vitals{Pings: f.pings}
 }
 
-// Do is part of Worker.
-func (f *fake) Do(ctx context.Context, x *exchange.Exchange, over func()) error {
-	s, err := f.open(x, over)
+// Begin is part of Worker.
+func (f *fake) Begin(ctx context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
+	s, err := f.open(ctx, x, over)
 	if err != nil {
-		over()
-		return err
+		return nil, err
 	}
 	s.begin(string(x.Request.Target))
+	return s, nil
+}
+
+// Wait is part of exchange.Pending.
+func (s *stream) Wait() error {
 	select {
 	case err := <-s.end:
 		return err
-	case <-ctx.Done():
+	case <-s.ctx.Done():
 	}
-	if string(x.Request.Target) == "hang" {
-		time.AfterFunc(2*time.Second, func() { f.poisoned(s) })
+	if string(s.x.Request.Target) == "hang" {
+		time.AfterFunc(2*time.Second, func() { s.f.poisoned(s) })
 	} else {
 		s.finish(nil)
 	}
-	return ctx.Err()
+	return s.ctx.Err()
 }
 
-func (f *fake) open(x *exchange.Exchange, over func()) (*stream, error) {
+func (f *fake) open(ctx context.Context, x *exchange.Exchange, over func()) (*stream, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dead || f.leaving {
@@ -106,7 +111,7 @@ func (f *fake) open(x *exchange.Exchange, over func()) (*stream, error) {
 	if len(f.streams) == f.limit {
 		panic("the worker got more than it takes")
 	}
-	s := &stream{f: f, x: x, over: over, end: make(chan error, 1)}
+	s := &stream{f: f, ctx: ctx, x: x, over: over, end: make(chan error, 1)}
 	f.streams = append(f.streams, s)
 	if string(x.Request.Target) != "refuse" {
 		f.got = append(f.got, x)

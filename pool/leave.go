@@ -90,8 +90,17 @@ func (p *Pool) finish(s *slot, worker Worker) {
 		defer timer.Stop()
 		late = timer.C
 	}
+	var slow <-chan time.Time
+	if p.cfg.Once {
+		timer := time.NewTimer(quick)
+		defer timer.Stop()
+		slow = timer.C
+	}
 	for {
 		select {
+		case <-slow:
+			p.succeed(s)
+			continue
 		case why := <-worker.Asks():
 			p.asked(s, why)
 			if why.Planned() {
@@ -103,4 +112,33 @@ func (p *Pool) finish(s *slot, worker Worker) {
 		}
 		return
 	}
+}
+
+// quick is how long a worker that serves once may take before its successor is started beside it. One that takes less is
+// not slowed by that start.
+const quick = 50 * time.Millisecond
+
+// succeed starts the successor of a worker that serves once and is not over yet.
+func (p *Pool) succeed(s *slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dismiss(s)
+	p.refill()
+}
+
+// succeedIfSpent does so for all of them when no worker is left for the next request; an elastic pool keeps one more from
+// then on. p.mu is held.
+func (p *Pool) succeedIfSpent() {
+	if p.count[Ready] > 0 {
+		return
+	}
+	for _, s := range p.slots {
+		if s.state == Draining {
+			p.dismiss(s)
+		}
+	}
+	if p.target < p.most && p.running() && !p.tight {
+		p.target++
+	}
+	p.refill()
 }

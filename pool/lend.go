@@ -7,39 +7,65 @@ import (
 	"fwatchdog/internal/life"
 )
 
-// Do lends a place to x, waiting in line when there is none, and runs x on it. When its worker fails, x is given to
-// another one, once, where Config.Retry allows that. Do returns when x.Response is filled or there will be none; the place is given back when
-// the worker says that the stream is over, which may be later.
+// Do lends a place to x, waiting in line when there is none, and runs x on it. When its worker fails, x is given to another
+// one where that is safe and Config.Retry allows it. Do returns when x.Response is filled or there will be none; the place
+// is given back when the worker says that the stream is over, which may be later.
 func (p *Pool) Do(ctx context.Context, x *exchange.Exchange) error {
-	s, err := p.lend(ctx, x)
-	if err != nil {
-		return err
+	l, err := p.lend(ctx, x)
+	for spent := false; err == nil; {
+		failed := l.wait()
+		if failed == nil {
+			return nil
+		}
+		l, err = p.another(ctx, x, l.slot, failed, spent)
+		spent = spent || !isUnseen(failed)
 	}
-	err = s.worker.Do(ctx, x, s.over) // the place keeps the slot from changing its worker
-	if err == nil {
-		return nil
-	}
-	return p.retry(ctx, x, s, err)
+	return err
 }
 
-// lend returns a slot with a place for x.
-func (p *Pool) lend(ctx context.Context, x *exchange.Exchange) (*slot, error) {
-	s, w, err := p.takeOrJoin(x)
-	if w != nil {
-		return p.wait(ctx, w)
+// lent is a place for an exchange that its worker has begun, or why it could not.
+type lent struct {
+	slot    *slot
+	pending exchange.Pending
+	failed  error
+}
+
+// begin gives x to the worker of s, a place of which was lent to it: that keeps the slot from changing its worker.
+func begin(ctx context.Context, x *exchange.Exchange, s *slot) lent {
+	pending, failed := s.worker.Begin(ctx, x, s.over)
+	return lent{s, pending, failed}
+}
+
+// wait returns when the exchange has ended, or will not be.
+func (l lent) wait() error {
+	if l.failed != nil {
+		l.slot.over()
+		return l.failed
 	}
-	return s, err
+	return l.pending.Wait()
+}
+
+// lend has x begun on a place that is free now, or on the one that it gets in line.
+func (p *Pool) lend(ctx context.Context, x *exchange.Exchange) (lent, error) {
+	s, w, err := p.takeOrJoin(ctx, x)
+	switch {
+	case err != nil:
+		return lent{}, err
+	case w != nil:
+		return p.wait(w)
+	}
+	return begin(ctx, x, s), nil
 }
 
 // takeOrJoin returns a slot with a place for x; else x stands in line from now on, or is refused.
-func (p *Pool) takeOrJoin(x *exchange.Exchange) (*slot, *waiter, error) {
+func (p *Pool) takeOrJoin(ctx context.Context, x *exchange.Exchange) (*slot, *waiter, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.best(nil); s != nil {
 		p.take(s, x)
 		return s, nil, nil
 	}
-	w, err := p.join(x)
+	w, err := p.join(ctx, x)
 	return nil, w, err
 }
 
@@ -79,14 +105,30 @@ func (p *Pool) take(s *slot, x *exchange.Exchange) {
 	s.served++
 	s.inflight++
 	p.free--
+	if p.free < p.cfg.Spare*p.places {
+		p.strained()
+	}
 	x.Worker = s.id
-	if s.served == s.maxServed { // it serves this one as any other, and more until there is a successor
+	switch {
+	case p.cfg.Once:
+		p.drain(s, life.MaxRequests) // the slot stays staff: its next worker is the successor, unless that is needed sooner
+		p.succeedIfSpent()
+	case s.served == s.maxServed: // it serves this one as any other, and more until there is a successor
 		p.replace(s, life.MaxRequests)
 	}
 }
 
-// giveBack returns a place of s, and lends it to whoever has waited longest.
+// giveBack returns a place of s, and lends it to whoever has waited longest, whose exchange is begun here and now: to wake
+// him for that would leave the place idle meanwhile.
 func (p *Pool) giveBack(s *slot) {
+	if w := p.putBack(s); w != nil {
+		w.lent = begin(w.ctx, w.x, w.slot)
+		w.told <- struct{}{}
+	}
+}
+
+// putBack returns a place of s, and lends it to the waiter that it returns, if there is one.
+func (p *Pool) putBack(s *slot) *waiter {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.inflight == 0 {
@@ -96,22 +138,32 @@ func (p *Pool) giveBack(s *slot) {
 	p.pace.given++
 	if s.state == Ready {
 		p.free++
-		p.serveLine()
-	} else if s.inflight == 0 {
+		return p.serveFirst()
+	}
+	if s.inflight == 0 {
 		close(s.idle)
 	}
+	return nil
 }
 
 // serveLine lends places to those who wait, as long as there are both. p.mu is held.
 func (p *Pool) serveLine() {
-	for p.line.len > 0 {
-		s := p.best(nil)
-		if s == nil {
-			return
-		}
-		w := p.line.pop()
-		p.take(s, w.x)
-		w.slot = s
+	for w := p.serveFirst(); w != nil; w = p.serveFirst() {
 		w.told <- struct{}{}
 	}
+}
+
+// serveFirst lends a place to whoever has waited longest, whom the caller must tell, if there are both. p.mu is held.
+func (p *Pool) serveFirst() *waiter {
+	if p.line.len == 0 {
+		return nil
+	}
+	s := p.best(nil)
+	if s == nil {
+		return nil
+	}
+	w := p.line.pop()
+	p.take(s, w.x)
+	w.slot = s
+	return w
 }

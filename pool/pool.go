@@ -14,8 +14,13 @@ import (
 
 // Config is what a pool is told at its start.
 type Config struct {
-	// Size is how many workers are kept; at least 1.
+	// Size is how many workers are kept; at least 1. An elastic pool begins with so many.
 	Size int
+	// Min and Max are the fewest and the most workers of an elastic pool; 0 is Size. Who watches Strained moves the size
+	// between them, with Grow and with Retire because of life.Idle.
+	Min, Max int
+	// Spare is how many workers' places an elastic pool should have free: with fewer it is strained.
+	Spare int
 	// Concurrency is the most places of one worker; 0 leaves it to the worker.
 	Concurrency int
 	// QueueSize is how many requests may wait for a place; -1 means ten times the capacity.
@@ -40,6 +45,13 @@ type Config struct {
 	MinAge time.Duration
 	// ReloadStep is how many workers a reload replaces at once, at most as many as there are processors; 0 is one.
 	ReloadStep int
+	// Exclusive says that a worker has what its successor needs, a port: it must have gone before that can be started.
+	// Size must be 1. Whoever is due finishes and leaves at once, and requests wait in line meanwhile; a reload has
+	// nothing to go back to.
+	Exclusive bool
+	// Once says that a worker serves one request and goes. Its successor is started when it has gone, or takes long, or
+	// when no other is ready; a worker that goes before its request counts as one that could not be started.
+	Once bool
 }
 
 // Validate reports every field that is out of range.
@@ -51,6 +63,16 @@ func (c Config) Validate() error {
 		}
 	}
 	bad(c.Size < 1, "pool_size", c.Size, "at least 1")
+	least, most := c.bounds()
+	bad(c.Min < 0, "pool_min", c.Min, "at least 1")
+	bad(c.Max < 0, "pool_max", c.Max, "at least 1")
+	if c.Size > 0 && c.Min >= 0 && c.Max >= 0 {
+		bad(least > most, "pool_min", least, fmt.Sprintf("at most pool_max, which is %d (pool_size stands for the one that is not set)", most))
+		bad(least <= most && (c.Size < least || c.Size > most), "pool_size", c.Size,
+			fmt.Sprintf("from pool_min to pool_max, which are %d and %d, or not be set beside them", least, most))
+	}
+	bad(c.Spare < 0, "pool_spare", c.Spare, "0 or more")
+	bad(most > 0 && c.Spare > most, "pool_spare", c.Spare, fmt.Sprintf("at most pool_max, which is %d", most))
 	bad(c.Concurrency < 0, "worker_concurrency", c.Concurrency, "0, which is what the worker says, or more")
 	bad(c.QueueSize < -1, "queue_size", c.QueueSize, "0 or more, or -1 for ten times the capacity")
 	bad(c.QueueTimeout <= 0, "queue_timeout", c.QueueTimeout, "more than 0")
@@ -61,6 +83,8 @@ func (c Config) Validate() error {
 	bad(c.MaxAge < 0, "worker_max_age", c.MaxAge, "0, which is no limit, or more")
 	bad(!(c.Jitter >= 0 && c.Jitter <= 1), "recycle_jitter", c.Jitter, "from 0 to 1") // also when it is no number
 	bad(c.MinAge < 0, "worker_min_age", c.MinAge, "0 or more")
+	bad(c.Exclusive && c.Size != 1, "pool_size", c.Size, "1, where workers share a port")
+	bad(c.Exclusive && c.Size == 1 && most > 1, "pool_max", most, "1, where workers share a port")
 	bad(c.ReloadStep < 0, "the step of a reload", c.ReloadStep, "0, which is one worker, or more")
 	return errors.Join(errs...)
 }
@@ -69,19 +93,23 @@ func (c Config) Validate() error {
 var (
 	ErrQueueFull    = errors.New("too many requests wait for a worker")
 	ErrQueueTimeout = errors.New("no worker became free in time")
+	ErrNotReady     = errors.New("no worker was ready in time") // there is none at all
 	ErrDraining     = errors.New("the watchdog is shutting down")
 )
 
 // ErrNeverReady is what Run returns when no worker of the first generation could be started.
 var ErrNeverReady = errors.New("no worker could be started")
 
+// ErrUnused is why a worker counts as not started that was ready: it went before it got a request. See Config.Once.
+var ErrUnused = errors.New("the function ended before it got a request")
+
 // Worker is what a pool needs of a function process.
 type Worker interface {
-	// Do runs one exchange on a stream of its own; up to Concurrency run at once. It calls over exactly once, when
-	// the stream's place is free again, which may be before or after Do returns, but is before Done is closed: a Do
-	// that begins later, with a worker that has gone, calls it before it returns. An exchange.LostError says that
-	// the worker is of no more use.
-	Do(ctx context.Context, x *exchange.Exchange, over func()) error
+	// Begin gives the worker an exchange, on a stream of its own, and waits for nothing; up to Concurrency run at
+	// once. It calls over exactly once, when the stream's place is free again, which may be before or after Wait
+	// returns, but is before Done is closed; not when Begin fails, as it does with a worker that has gone. An
+	// exchange.LostError says that the worker is of no more use.
+	Begin(ctx context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error)
 	// Concurrency is how many streams the worker takes.
 	Concurrency() int
 	// Asks carries the worker's own wish to be replaced: GoAway while it can still work, another reason when it
@@ -112,6 +140,7 @@ type Pool struct {
 	tending sync.WaitGroup // a tend per slot in use
 	failed  chan error     // of capacity 1: why the first generation could not start
 	turn    chan struct{}  // of capacity 1: held by the reload that is under way
+	strain  chan struct{}  // of capacity 1: more workers may be needed
 
 	// Set by Run before there is a slot.
 	starts context.Context // ends when no start is wanted any more
@@ -121,6 +150,9 @@ type Pool struct {
 	slots    []*slot
 	count    [Draining + 1]int // slots by state
 	target   int               // how many workers are wanted
+	least    int               // the lower bound of target
+	most     int               // and its upper one
+	byHand   bool              // Resize has set all three
 	staff    int               // slots that count as one of these
 	capacity int               // places of all ready slots
 	free     int               // of those, not lent
@@ -133,6 +165,7 @@ type Pool struct {
 	pace     pace       // of places that become free
 	reload   *reloading // nil when nobody waits for one
 	retiring *slot      // whose worker yields for a soft reason: one at a time
+	tight    bool       // there is no memory for one worker more
 	ready    bool       // a worker has been ready, ever
 	draining bool       // no successors any more
 	closed   bool       // no places any more
@@ -142,18 +175,22 @@ type Pool struct {
 
 // New returns a pool that is empty until Run.
 func New(cfg Config, spawn Spawn) *Pool {
+	least, most := cfg.bounds()
 	return &Pool{
 		cfg:     cfg,
 		spawn:   spawn,
 		waiters: sync.Pool{New: newWaiter},
 		line:    newLine(),
 		target:  cfg.Size,
+		least:   least,
+		most:    most,
 		places:  max(1, cfg.Concurrency),
 		gen:     1,
 		begun:   1,
 		counts:  Counts{Exits: map[life.Reason]uint64{}},
 		failed:  make(chan error, 1),
 		turn:    make(chan struct{}, 1),
+		strain:  make(chan struct{}, 1),
 	}
 }
 

@@ -8,12 +8,16 @@ import (
 	"fwatchdog/internal/exchange"
 )
 
-// waiter is a request that stands in line. Pool.mu guards it until it has been told.
+// waiter is a request that stands in line. Pool.mu guards it until it has a slot or an error; then it is with whoever tells
+// it, until he has.
 type waiter struct {
 	prev, next *waiter
+	ctx        context.Context
 	x          *exchange.Exchange
-	told       chan struct{} // of capacity 1: slot or err is set
+	since      time.Time     // when it joined
+	told       chan struct{} // of capacity 1: slot and lent, or err, are as they will be
 	slot       *slot         // a place of it was lent to this waiter
+	lent       lent          // and its exchange begun there, unless that is left to it
 	err        error         // or this is why not
 	timer      *time.Timer   // of the queue timeout; one for the waiter's whole life
 }
@@ -55,10 +59,11 @@ func (l *line) remove(w *waiter) {
 }
 
 // join puts x at the end of the line. p.mu is held.
-func (p *Pool) join(x *exchange.Exchange) (*waiter, error) {
-	p.pace.look(time.Now())
+func (p *Pool) join(ctx context.Context, x *exchange.Exchange) (*waiter, error) {
+	now := time.Now()
+	p.pace.look(now)
 	switch {
-	case p.closed || p.draining && !p.staffed():
+	case p.closed || p.draining && !p.staffed() && !p.cfg.Once:
 		p.counts.Draining++
 		return nil, ErrDraining
 	case p.line.len >= p.queueSize():
@@ -66,53 +71,71 @@ func (p *Pool) join(x *exchange.Exchange) (*waiter, error) {
 		return nil, ErrQueueFull
 	}
 	w := p.waiters.Get().(*waiter)
-	w.x = x
+	w.ctx, w.x, w.since = ctx, x, now
 	p.line.push(w)
+	p.refill() // where a worker serves once, whoever waits needs one even when the pool drains
+	if p.line.len == 1 {
+		p.strained()
+	}
 	return w, nil
 }
 
 // queueSize is how many may wait. It is not the places of the moment that count, so that the line does not get shorter
-// when workers die. p.mu is held.
+// when workers die, nor is too short for an elastic pool to see that it must grow. p.mu is held.
 func (p *Pool) queueSize() int {
 	if p.cfg.QueueSize >= 0 {
 		return p.cfg.QueueSize
 	}
-	return 10 * p.target * p.places
+	return 10 * p.most * p.places
 }
 
-// wait stands in line until w has a place, its context ends or the queue timeout passes.
-func (p *Pool) wait(ctx context.Context, w *waiter) (*slot, error) {
-	start := time.Now()
-	w.timer.Reset(p.cfg.QueueTimeout)
+// wait stands in line until w has a place, its context ends or the queue timeout passes, in which all waits of a request
+// count.
+func (p *Pool) wait(w *waiter) (lent, error) {
+	w.timer.Reset(p.cfg.QueueTimeout - w.x.Waited)
 	select {
 	case <-w.told:
-	case <-ctx.Done():
-		p.leaveLine(w, ctx.Err())
+	case <-w.ctx.Done():
+		p.leaveLine(w, w.ctx.Err())
 	case <-w.timer.C:
 		p.leaveLine(w, ErrQueueTimeout)
 	}
 	w.timer.Stop()
-	w.x.Waited += time.Since(start)
-	s, err := w.slot, w.err
-	w.x, w.slot, w.err = nil, nil, nil
+	w.x.Waited += time.Since(w.since)
+	l, err := w.lent, w.err
+	if w.slot != nil && l.slot == nil {
+		l = begin(w.ctx, w.x, w.slot)
+	}
+	w.ctx, w.x, w.slot, w.lent, w.err = nil, nil, nil, lent{}, nil
 	p.waiters.Put(w)
-	return s, err
+	return l, err
 }
 
-// leaveLine takes w out of the line because of err, unless it was told in the meantime: then it keeps what it got.
+// leaveLine takes w out of the line because of err, unless it was served or refused in the meantime: then it keeps what it got.
 func (p *Pool) leaveLine(w *waiter, err error) {
+	if !p.leftLine(w, err) {
+		<-w.told
+	}
+}
+
+// leftLine takes w out of the line because of err, and reports whether it was there.
+func (p *Pool) leftLine(w *waiter, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	select {
-	case <-w.told:
-		return
-	default:
+	if w.slot != nil || w.err != nil {
+		return false
 	}
 	p.line.remove(w)
-	w.err = err
-	if errors.Is(err, ErrQueueTimeout) {
+	switch {
+	case !errors.Is(err, ErrQueueTimeout):
+	case p.count[Ready] == 0:
+		err = ErrNotReady
+		p.counts.NotReady++
+	default:
 		p.counts.QueueTimeout++
 	}
+	w.err = err
+	return true
 }
 
 // refuseLine ends the waiting of everybody because the pool drains. p.mu is held.
@@ -133,4 +156,6 @@ func (p *Pool) refuseIfUnstaffed() {
 }
 
 // staffed reports whether there is, or will soon be, a worker. p.mu is held.
-func (p *Pool) staffed() bool { return p.count[Starting]+p.count[Ready] > 0 }
+func (p *Pool) staffed() bool {
+	return p.count[Starting]+p.count[Ready] > 0 || p.cfg.Once && p.running() && p.staff > 0
+}

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"testing"
@@ -235,8 +236,8 @@ func TestPlaceThatIsLentWhileItsRequestLeavesIsNotLost(t *testing.T) {
 func TestWaiterThatWasToldKeepsItsPlace(t *testing.T) {
 	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
 		busy := r.send("hold")
-		x := newCall("")
-		_, w, err := r.takeOrJoin(&x.Exchange)
+		x := newCall("hold")
+		_, w, err := r.takeOrJoin(r.t.Context(), &x.Exchange)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -248,22 +249,76 @@ func TestWaiterThatWasToldKeepsItsPlace(t *testing.T) {
 		if w.slot == nil || w.err != nil {
 			t.Errorf("got slot %v, error %v", w.slot, w.err)
 		}
-		w.slot.over()
+		r.worker(0).release()
+	})
+}
+
+func TestWaiterIsServedByWhoeverGivesThePlaceBack(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.send("hold")
+		r.send("hold")
+
+		r.worker(0).release()
+
+		if got := r.worker(0).saw(); got != 2 { // nobody else has run yet
+			t.Errorf("the worker has begun with %d exchanges, want 2", got)
+		}
+		r.worker(0).release()
+	})
+}
+
+func TestWaiterThatLeavesWhileItIsServedAwaitsItsPlace(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.pass(settled)
+		ctx, leave := clientOf(r)
+		place, _, err := r.takeOrJoin(ctx, &newCall("").Exchange)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := newCall("hold")
+		_, w, err := r.takeOrJoin(ctx, &x.Exchange)
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() {
+			l, err := r.wait(w)
+			if err == nil {
+				err = l.wait()
+			}
+			served <- err
+		}()
+		synctest.Wait()          // not settle: what was lent to nobody is no exchange
+		told := r.putBack(place) // it is lent, and the exchange not begun
+		leave()
+		synctest.Wait()
+		select {
+		case <-served:
+			t.Error("it has left with a place")
+		default:
+		}
+
+		told.lent = begin(told.ctx, told.x, told.slot)
+		told.told <- struct{}{}
+
+		if err := <-served; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
 	})
 }
 
 func TestWaiterStopsItsTimer(t *testing.T) {
 	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
 		busy := r.send("hold")
-		x := newCall("")
-		_, w, err := r.takeOrJoin(&x.Exchange)
+		x := newCall("hold")
+		_, w, err := r.takeOrJoin(r.t.Context(), &x.Exchange)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.worker(0).release()
 		<-busy.done
 
-		s, err := r.wait(r.t.Context(), w)
+		_, err = r.wait(w)
 
 		if err != nil {
 			t.Fatal(err)
@@ -271,7 +326,7 @@ func TestWaiterStopsItsTimer(t *testing.T) {
 		if w.timer.Stop() {
 			t.Error("the timer of a request that waits no more still runs")
 		}
-		s.over()
+		r.worker(0).release()
 	})
 }
 
@@ -314,35 +369,35 @@ func TestRequestThatComesBeforeRunWaits(t *testing.T) {
 
 func TestWaitingLeavesNoGarbage(t *testing.T) {
 	p := startIdle(t, Config{Size: 1, QueueSize: 1}, 1)
-	free := make(chan *slot)
+	free := make(chan lent)
 	go func() {
-		for s := range free {
+		for l := range free {
 			for p.waiting() == 0 { // the request has yet to join the line
 				runtime.Gosched()
 			}
-			s.over()
+			_ = l.wait() // it gives the place back
 		}
 	}()
 	defer close(free)
 	x := newCall("")
-	s := mustLend(t, p, x)
+	l := mustLend(t, p, x)
 	allocs := testing.AllocsPerRun(200, func() {
-		free <- s
-		s = mustLend(t, p, x)
+		free <- l
+		l = mustLend(t, p, x)
 	})
 	if allocs > 1 { // a waiter is three: itself, its channel, its timer; the race detector forgets some on purpose
 		t.Errorf("%v allocations for each request that waits", allocs)
 	}
-	s.over()
+	_ = l.wait()
 }
 
-func mustLend(t *testing.T, p *Pool, c *call) *slot {
+func mustLend(t *testing.T, p *Pool, c *call) lent {
 	t.Helper()
-	s, err := p.lend(context.Background(), &c.Exchange)
+	l, err := p.lend(context.Background(), &c.Exchange)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return l
 }
 
 func (p *Pool) waiting() int {

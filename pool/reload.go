@@ -10,10 +10,10 @@ import (
 
 // ReloadResult is what has become of a reload when it is over, or when nobody waits for it any more.
 type ReloadResult struct {
-	Generation int // that was to take over
-	New        int // its workers that are ready
-	Old        int // workers of earlier generations that still take requests, or start
-	Leaving    int // workers of earlier generations that finish what they have
+	Generation int `json:"generation"` // that was to take over
+	New        int `json:"new"`        // its workers that are ready
+	Old        int `json:"old"`        // workers of earlier generations that still take requests, or start
+	Leaving    int `json:"leaving"`    // workers of earlier generations that finish what they have
 }
 
 // reloading is a reload that somebody waits for.
@@ -27,6 +27,8 @@ type reloading struct {
 // at a time; until then the old one is. Reload returns when every place is the new generation's, with the first start
 // of that generation that fails, or when ctx ends. When no worker of it had been ready by then, the old generation
 // stays; otherwise the rest is replaced later on, as soon as starts work.
+//
+// Where Config.Exclusive is set, the one worker leaves first, and the new generation takes over whatever becomes of it.
 //
 // A second reload waits for the first, and completes what that left undone before it begins.
 func (p *Pool) Reload(ctx context.Context) (ReloadResult, error) {
@@ -63,6 +65,9 @@ func (p *Pool) beginReload(anew bool) *reloading {
 	switch {
 	case !p.running():
 		p.endReload(ErrDraining)
+	case anew && p.cfg.Exclusive:
+		p.begun++
+		p.reloadInPlace()
 	case anew:
 		p.begun++
 		r.scout = p.vacantSlot() // no staff: whatever becomes of it, the pool is whole
@@ -71,6 +76,20 @@ func (p *Pool) beginReload(anew bool) *reloading {
 		p.endReload(nil)
 	}
 	return r
+}
+
+// reloadInPlace replaces the only worker there can be. p.mu is held.
+func (p *Pool) reloadInPlace() {
+	p.gen = p.begun
+	for _, s := range p.slots {
+		switch s.state {
+		case Starting:
+			s.why = life.Reload
+			s.kill()
+		case Ready:
+			p.drain(s, life.Reload)
+		}
+	}
 }
 
 // abandonReload ends the reload with err, unless it is over.

@@ -3,6 +3,7 @@ package pool
 import (
 	"cmp"
 	"context"
+	"math"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -27,8 +28,12 @@ func newPause() *backoff.ExponentialBackOff {
 	return b
 }
 
-// running reports whether workers are started. p.mu is held.
-func (p *Pool) running() bool { return !p.draining && p.starts != nil && p.starts.Err() == nil }
+// running reports whether workers are started. Where each serves once, those that wait get theirs in a pool that drains,
+// too. p.mu is held.
+func (p *Pool) running() bool {
+	wanted := !p.draining || p.cfg.Once && !p.closed && p.line.len > 0
+	return wanted && p.starts != nil && p.starts.Err() == nil
+}
 
 // refill staffs slots until there are as many as wanted. p.mu is held.
 func (p *Pool) refill() {
@@ -49,15 +54,14 @@ func (p *Pool) care(s *slot) {
 // for it.
 func (p *Pool) tend(s *slot) {
 	for p.engage(s) {
-		var pause time.Duration
 		if worker, err := p.spawn(s.until, s.id); err != nil {
-			pause = p.startFailed(s, err)
+			p.startFailed(s, err)
 		} else {
 			p.began(s, worker)
 			p.attend(s, worker)
-			pause = p.vacate(s, worker.Ended())
+			p.vacate(s, worker.Ended())
 		}
-		p.rest(pause)
+		<-s.until.Done() // the rest before the next start
 	}
 }
 
@@ -77,13 +81,16 @@ func (p *Pool) engage(s *slot) bool {
 		s.id.Generation = p.begun
 	}
 	s.why = ""
+	if s.kill != nil {
+		s.kill() // only frees the context of its rest
+	}
 	s.until, s.kill = context.WithCancel(p.starts)
 	p.move(s, Starting)
 	return true
 }
 
-// startFailed notes that no worker could be started, and returns how long to wait before the next try.
-func (p *Pool) startFailed(s *slot, cause error) time.Duration {
+// startFailed notes that no worker could be started, and lets the slot rest before the next try.
+func (p *Pool) startFailed(s *slot, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.move(s, Vacant)
@@ -99,7 +106,7 @@ func (p *Pool) startFailed(s *slot, cause error) time.Duration {
 	p.endReloadIfDone()
 	p.counts.Exits[s.last]++
 	p.refuseIfUnstaffed()
-	return p.backOff(s)
+	p.backOff(s)
 }
 
 // giveUp ends Run when no worker was ever ready and every slot has tried often enough. p.mu is held.
@@ -128,26 +135,34 @@ func (p *Pool) began(s *slot, worker Worker) {
 	defer p.mu.Unlock()
 	s.worker, s.limit, s.ready = worker, limit, time.Now()
 	s.inflight, s.used, s.served = 0, 0, 0
+	if p.cfg.Once { // the oldest first: it is the warmest
+		s.used = math.MaxUint64 - s.id.Serial
+	}
 	s.leave, s.idle = make(chan struct{}), make(chan struct{})
 	s.kill() // only frees the context of its start
 	s.until, s.kill = context.WithCancel(p.hurry)
 	s.maxServed, s.maxAge = p.cfg.drawLimits()
-	p.ready, p.places = true, limit
+	p.ready, p.places = p.ready || !p.cfg.Once, limit
 	p.move(s, Ready)
 	if p.closed {
 		p.drain(s, life.Stop)
 		return
 	}
-	if s.id.Generation > p.gen {
+	switch {
+	case s.id.Generation > p.gen:
 		p.promote(s)
+	case p.cfg.Exclusive && s.id.Generation < p.gen: // its start was called off too late
+		p.drain(s, life.Reload)
+		return
 	}
 	p.trim()
+	p.grant() // somebody may wait for the pool to be full
 	p.serveLine()
 	p.endReloadIfDone()
 }
 
-// vacate notes that the worker has gone, and returns how long to wait before its slot gets another.
-func (p *Pool) vacate(s *slot, why life.Reason) time.Duration {
+// vacate notes that the worker has gone, and lets its slot rest before it gets another.
+func (p *Pool) vacate(s *slot, why life.Reason) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.kill() // only frees the context
@@ -157,28 +172,40 @@ func (p *Pool) vacate(s *slot, why life.Reason) time.Duration {
 		p.crashed()
 	}
 	s.worker, s.last = nil, why
+	p.vacatedUnused(s, why)
 	if why.Planned() || time.Since(s.ready) >= settled {
 		s.failures = 0
 		s.pause.Reset()
-		return 0
+		p.restFor(s, 0)
+		return
 	}
-	return p.backOff(s)
+	p.backOff(s)
 }
 
-// backOff returns how long s must wait before its next start. p.mu is held.
-func (p *Pool) backOff(s *slot) time.Duration {
-	if !s.staff { // there will be none
-		return 0
+// vacatedUnused judges, where a worker serves once, by the one that has gone whether workers can be started at all. p.mu
+// is held.
+func (p *Pool) vacatedUnused(s *slot, why life.Reason) {
+	switch {
+	case !p.cfg.Once:
+	case s.served > 0:
+		p.ready = true
+	case !why.Planned():
+		s.failures++
+		p.giveUp(ErrUnused)
+		p.endReloadIfFailed(s, ErrUnused)
 	}
-	return s.pause.NextBackOff()
 }
 
-// rest waits before the next start, or until there will be none.
-func (p *Pool) rest(pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-p.starts.Done():
+// backOff lets s rest before its next start, if there is to be one. p.mu is held.
+func (p *Pool) backOff(s *slot) {
+	pause := time.Duration(0)
+	if s.staff {
+		pause = s.pause.NextBackOff()
 	}
+	p.restFor(s, pause)
+}
+
+// restFor begins a rest, which ends early when the slot is not wanted any more, or nothing is started. p.mu is held.
+func (p *Pool) restFor(s *slot, pause time.Duration) {
+	s.until, s.kill = context.WithTimeout(p.starts, pause)
 }

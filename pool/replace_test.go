@@ -208,7 +208,7 @@ func TestLastWorkersDeathRefusesRequestsAndEndsNothing(t *testing.T) {
 		r.boots(bootFails)
 		r.worker(0).die(life.Crash, false)
 
-		r.ask("").wantErr(t, ErrQueueTimeout)
+		r.ask("").wantErr(t, ErrNotReady)
 
 		if r.Ready() {
 			t.Error("the pool is ready without a worker")

@@ -2,12 +2,38 @@ package pool
 
 import "fwatchdog/internal/life"
 
-// Resize sets how many workers are wanted; fewer than one becomes one. New ones are started at once. When there are too
-// many, starts are called off first; then the workers that were used least recently finish what they have, and leave.
+// Resize sets how many workers are wanted; fewer than one becomes one, and where Config.Exclusive is set one stays one.
+// It is for a person who has decided: both bounds become that number, so that an elastic pool is one no more until Restore.
+// New workers are started at once. When there are too many, starts are called off first; then the workers that were used least
+// recently finish what they have, and leave.
 func (p *Pool) Resize(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.target = max(1, n)
+	if p.cfg.Exclusive {
+		return // there can only be one
+	}
+	n = max(1, n)
+	p.byHand = true
+	p.resize(n, n, n)
+}
+
+// Restore takes back what Resize has set: Config says again how many workers are wanted. An elastic pool goes on from the
+// size that it has, or the nearest that it may have.
+func (p *Pool) Restore() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.byHand {
+		return
+	}
+	p.byHand = false
+	least, most := p.cfg.bounds()
+	p.resize(min(max(p.target, least), most), least, most)
+	p.strained() // whoever grows the pool has not looked for a while
+}
+
+// resize keeps n workers from now on, within these bounds. p.mu is held.
+func (p *Pool) resize(n, least, most int) {
+	p.target, p.least, p.most = n, least, most
 	p.shrink(life.Resize)
 	p.refill()
 	p.trim()
@@ -21,7 +47,7 @@ func (p *Pool) shrink(why life.Reason) {
 	}
 }
 
-// relieve makes s staff no more because of why: its start is called off, or its worker yields. p.mu is held.
+// relieve makes s staff no more because of why: its start is called off, its worker yields, or its rest ends. p.mu is held.
 func (p *Pool) relieve(s *slot, why life.Reason) {
 	p.dismiss(s)
 	switch s.state {
@@ -30,6 +56,10 @@ func (p *Pool) relieve(s *slot, why life.Reason) {
 		s.kill()
 	case Ready:
 		s.why = why
+	case Vacant:
+		if s.kill != nil { // it rests, or has not begun
+			s.kill()
+		}
 	}
 }
 

@@ -256,3 +256,20 @@ func TestShrinkingDuringAReplacementKeepsTheTurn(t *testing.T) {
 		}
 	})
 }
+
+func TestSlotThatIsNotWantedAnyMoreRestsNoLonger(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		r.boots(bootFails)
+		r.worker(1).die(life.Crash, false)
+		r.pass(time.Minute) // it rests for longer and longer
+		r.Resize(1)
+		r.settle()
+		r.Pool.mu.Lock()
+		defer r.Pool.mu.Unlock()
+		for _, s := range r.slots {
+			if s.tended != s.staff {
+				t.Errorf("slot %d is cared for: %v; it is staff: %v", s.number, s.tended, s.staff)
+			}
+		}
+	})
+}

@@ -9,8 +9,9 @@ import (
 // Retire asks that the worker with this serial number leaves; a serial whose worker has gone names nobody, so that a
 // stale verdict cannot hit a successor. Hard reasons (a memory limit, a heartbeat) take effect at once, also on a worker
 // that is leaving already. For all others the worker serves until there is a successor, and one worker is replaced at a
-// time: whoever is due later, or is younger than Config.MinAge, waits for its turn. Retire reports whether there was such
-// a worker in service.
+// time: whoever is due later, or is younger than Config.MinAge, waits for its turn. An idle worker is not replaced: the
+// pool is smaller without it, unless somebody needs it by now or the pool would be too small. Retire reports whether there
+// was such a worker in service, which leaves or will.
 func (p *Pool) Retire(serial uint64, why life.Reason) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -25,10 +26,12 @@ func (p *Pool) Retire(serial uint64, why life.Reason) bool {
 // retire does with the worker of s what the reason demands, and reports whether there was one in service. p.mu is held.
 func (p *Pool) retire(s *slot, why life.Reason) bool {
 	switch {
+	case why == life.Idle:
+		return p.letGo(s)
 	case s.state == Ready && why.Planned():
 		p.replace(s, why)
 	case s.state == Ready:
-		if !hopeless(why) { // it lingers with what else it has in flight: another slot is staffed meanwhile
+		if !hopeless(why) && !p.cfg.Exclusive { // it lingers with what else it has in flight: another slot is staffed meanwhile
 			p.dismiss(s)
 		}
 		p.drain(s, why)
@@ -52,14 +55,28 @@ func (p *Pool) replace(s *slot, why life.Reason) {
 // grant lets the worker yield that is due, old enough and has been there longest, unless another one yields; and those
 // whose turn it is in a reload. p.mu is held.
 func (p *Pool) grant() {
-	if p.retiring == nil {
-		p.retiring = p.oldest(func(s *slot) bool { return s.why != "" && time.Since(s.ready) >= p.cfg.MinAge })
-		if p.retiring != nil {
-			p.dismiss(p.retiring)
-		}
+	due := p.oldest(func(s *slot) bool { return s.why != "" && time.Since(s.ready) >= p.cfg.MinAge })
+	switch {
+	case due == nil || p.retiring != nil:
+	case !p.tight && !p.cfg.Exclusive:
+		p.retiring = due
+		p.dismiss(due)
+	case p.count[Ready] >= p.target: // so that one goes at a time
+		p.drain(due, due.why) // the slot stays staff: its next worker is the successor
 	}
 	p.grantReload()
 	p.refill()
+}
+
+// Tighten says whether there is no memory for one worker more than there are. Then a worker that is due leaves before its
+// successor is started, and not after.
+func (p *Pool) Tighten(tight bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tight != tight {
+		p.tight = tight
+		p.grant()
+	}
 }
 
 // oldest returns the worker with the lowest serial among those that are staff, ready and asked for, or nil. p.mu is

@@ -39,7 +39,7 @@ func TestVerdictOnAWorkerThatStartsDoesNothing(t *testing.T) {
 }
 
 func TestSuccessorIsReadyBeforeAWorkerIsRetired(t *testing.T) {
-	for _, why := range []life.Reason{life.MaxRequests, life.MaxAge, life.Idle, life.MemorySoft, life.GoAway} {
+	for _, why := range []life.Reason{life.MaxRequests, life.MaxAge, life.MemorySoft, life.GoAway} {
 		t.Run(string(why), func(t *testing.T) {
 			bubble(t, Config{Size: 2}, func(r *rig) {
 				r.boots(bootIn(300 * time.Millisecond))
@@ -233,5 +233,67 @@ func TestWishOfADeadWorkerIsNotHeard(t *testing.T) {
 			t.Errorf("%d workers were started, want 2", got)
 		}
 		r.checkFull()
+	})
+}
+
+func TestWorkerLeavesBeforeItsSuccessorStartsWhereThereIsNoMemory(t *testing.T) {
+	bubble(t, Config{Size: 3, QueueSize: 1}, func(r *rig) {
+		r.boots(bootIn(time.Second))
+		r.Tighten(true)
+		busy := r.send("2s")
+		for _, serial := range []uint64{1, 2, 3} {
+			r.Retire(serial, life.MemorySoft)
+		}
+		for n := range 3 { // one at a time, at the price of one place
+			for r.Snapshot().Counts.Exits[life.MemorySoft] == uint64(n) {
+				if snap := r.Snapshot(); snap.Counts.Starts != uint64(3+n) || snap.Capacity < 2 {
+					t.Fatalf("round %d: %d starts, %d places", n, snap.Counts.Starts, snap.Capacity)
+				}
+				r.pass(100 * time.Millisecond)
+			}
+			r.pass(time.Second)
+		}
+		r.checkFull()
+		if <-busy.done; busy.err != nil {
+			t.Errorf("the request that was in flight: %v", busy.err)
+		}
+	})
+}
+
+func TestWorkerThatIsDueYieldsAgainOnceThereIsMemory(t *testing.T) {
+	bubble(t, Config{Size: 1}, func(r *rig) {
+		r.boots(bootIn(time.Second))
+		r.Tighten(true)
+		r.worker(0).die(life.Crash, false)
+		r.settle() // the pool is not full
+		r.Tighten(false)
+		r.pass(2 * time.Second)
+		r.Retire(2, life.MemorySoft)
+		if got := r.Snapshot().Capacity; got != 1 {
+			t.Errorf("the capacity is %d", got)
+		}
+		r.pass(time.Second)
+		r.checkFull()
+	})
+}
+
+func TestPoolThatIsNotFullLosesNoWorkerForWantOfMemory(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		r.pass(settled)
+		r.boots(bootIn(5 * time.Second))
+		r.Tighten(true)
+		r.worker(0).die(life.Crash, false)
+		r.settle()
+		r.Retire(r.worker(1).id.Serial, life.MaxAge)
+		r.pass(time.Second)
+		if got := r.Snapshot().Capacity; got != 1 {
+			t.Fatalf("the capacity is %d", got)
+		}
+		r.pass(4 * time.Second) // now it is full
+		r.pass(5 * time.Second)
+		r.checkFull()
+		if got := r.Snapshot().Counts.Exits[life.MaxAge]; got != 1 {
+			t.Errorf("%d workers left for their age", got)
+		}
 	})
 }

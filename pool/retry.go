@@ -8,8 +8,9 @@ import (
 	"fwatchdog/internal/life"
 )
 
-// Retry says which requests are given to another worker when theirs has failed. Never to a third one, and never with a
-// streamed upload, of which a part may be gone.
+// Retry says which requests are given to another worker when theirs has failed. One of which no worker has read a byte goes
+// on until one has, or until it has waited for as long as a request may: its function sees it once. Any other gets one more
+// try. A streamed upload gets none: a part of it may be gone.
 type Retry string
 
 // The choices. The empty one is RetryUnsent.
@@ -39,30 +40,38 @@ func idempotent(method []byte) bool {
 	return false
 }
 
-// retry gives x, with which s's worker has failed, to another worker where that is allowed. Whoever lost its worker
-// stands in line again; whom a live worker has refused gets a place that is free now, or none.
-func (p *Pool) retry(ctx context.Context, x *exchange.Exchange, s *slot, failed error) error {
-	lost := errors.As(failed, new(*exchange.LostError))
+// isUnseen reports whether a request was lost with a worker that had not read a byte of it.
+func isUnseen(failed error) bool {
+	lost := new(exchange.LostError)
+	return errors.As(failed, &lost) && lost.Unseen
+}
+
+// another has x, with which s's worker has failed, begun elsewhere, or returns why it is not. spent says that x has had its
+// second try. Whoever lost its worker stands in line again; whom a live worker has refused gets a place that
+// is free now, or none.
+func (p *Pool) another(ctx context.Context, x *exchange.Exchange, s *slot, failed error, spent bool) (lent, error) {
+	unseen, lost := isUnseen(failed), errors.As(failed, new(*exchange.LostError))
 	if lost {
 		p.distrust(s, x.Worker.Serial)
 	}
-	if ctx.Err() != nil || !p.cfg.Retry.allows(x, failed, lost) {
-		return failed
+	if ctx.Err() != nil || spent && !unseen || !p.cfg.Retry.allows(x, failed, lost) {
+		return lent{}, failed
 	}
-	again := s
+	var again lent
+	var refused error
 	if lost {
-		var refused error
-		if again, refused = p.lend(ctx, x); refused != nil && exchange.MayRetry(failed) {
-			return refused
-		}
-	} else {
-		again = p.takeElsewhere(x, s)
+		again, refused = p.lend(ctx, x)
+	} else if elsewhere := p.takeElsewhere(x, s); elsewhere != nil {
+		again = begin(ctx, x, elsewhere)
 	}
-	if again == nil {
-		return failed // where a function may have begun, a refusal must not say that none has
+	switch {
+	case again.slot != nil:
+		p.retries.Add(1)
+		return again, nil
+	case unseen && !spent:
+		return lent{}, refused
 	}
-	p.retries.Add(1)
-	return again.worker.Do(ctx, x, again.over)
+	return lent{}, failed // where a function may have begun, a refusal must not say that none has
 }
 
 // distrust gives nothing more to the worker with this serial: it has gone, though its end is not yet known here.

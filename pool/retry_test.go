@@ -61,19 +61,66 @@ func TestWaitsOfBothTriesAddUp(t *testing.T) {
 	})
 }
 
-func TestRequestIsNotGivenToAThirdWorker(t *testing.T) {
-	bubble(t, Config{Size: 3}, func(r *rig) {
+func TestRequestThatNoWorkerSawGoesOnUntilOneHasSeenIt(t *testing.T) {
+	for _, retry := range []Retry{RetryUnsent, RetryIdempotent} {
+		bubble(t, Config{Size: 4, Retry: retry}, func(r *rig) {
+			c := r.send("hold")
+			for range 3 {
+				r.dieUnseen(c.Worker.Slot)
+				r.settle()
+			}
+			if c.over() {
+				t.Fatalf("it ended with %v", c.err)
+			}
+			r.worker(c.Worker.Slot).die(life.Crash, false)
+			<-c.done
+			var lost *exchange.LostError
+			if !errors.As(c.err, &lost) || lost.Unseen {
+				t.Errorf("got %v, want that the worker was lost that had seen it", c.err)
+			}
+			if got := r.Snapshot().Counts.Retries; got != 3 {
+				t.Errorf("%d retries, want 3", got)
+			}
+		})
+	}
+}
+
+func TestAllWaitsOfARequestAddUpToTheQueueTimeout(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.pass(settled)
+		r.boots(bootIn(6 * time.Second))
 		c := r.send("hold")
-		r.dieUnseen(c.Worker.Slot)
-		r.settle()
-		r.dieUnseen(c.Worker.Slot)
+		r.dieUnseen(0)
+		r.pass(6 * time.Second)
+		r.dieUnseen(0)
 		<-c.done
-		var lost *exchange.LostError
-		if !errors.As(c.err, &lost) {
-			t.Errorf("got %v, want that the worker was lost", c.err)
+		c.wantErr(t, ErrNotReady)
+		if c.Waited != 10*time.Second {
+			t.Errorf("waited %v, want 10 s in all", c.Waited)
 		}
-		if got := r.Snapshot().Counts.Retries; got != 1 {
-			t.Errorf("%d retries, want 1", got)
+		if got := r.Snapshot().Counts; got.NotReady != 1 || got.QueueTimeout != 0 {
+			t.Errorf("counted %+v", got)
+		}
+		r.pass(time.Minute)
+	})
+}
+
+func TestIdempotentRequestIsRepeatedOnce(t *testing.T) {
+	bubble(t, Config{Size: 4, Retry: RetryIdempotent}, func(r *rig) {
+		c := newCall("hold")
+		c.Request.Method = []byte("GET")
+		r.sendCall(r.t.Context(), c)
+		r.worker(c.Worker.Slot).die(life.Crash, false)
+		r.settle()
+		r.dieUnseen(c.Worker.Slot) // which is no repetition
+		r.settle()
+		if c.over() {
+			t.Fatalf("it ended with %v", c.err)
+		}
+		r.worker(c.Worker.Slot).die(life.Crash, false)
+		<-c.done
+		if got := r.Snapshot().Counts.Retries; got != 2 {
+			t.Errorf("%d retries, want 2", got)
 		}
 	})
 }
@@ -189,11 +236,10 @@ func TestNothingIsRetriedForAClientThatHasGone(t *testing.T) {
 	bubble(t, Config{Size: 2}, func(r *rig) {
 		ctx, leave := clientOf(r)
 		x := newCall("")
-		s := mustLend(t, r.Pool, x)
+		s := mustLend(t, r.Pool, x).slot
 		leave()
-		s.over()
 		failed := &exchange.LostError{Unseen: true}
-		if err := r.retry(ctx, &x.Exchange, s, failed); !errors.Is(err, failed) {
+		if again, err := r.another(ctx, &x.Exchange, s, failed, false); !errors.Is(err, failed) || again.slot != nil {
 			t.Errorf("got %v", err)
 		}
 		r.settle()
@@ -231,13 +277,13 @@ func TestRetryIsWhatTheSettingSays(t *testing.T) {
 		fate   string
 		tries  int
 	}{
-		{"", "POST", unseen, 2},
+		{"", "POST", unseen, 3},
 		{"", "GET", seen, 1},
-		{RetryUnsent, "POST", unseen, 2},
+		{RetryUnsent, "POST", unseen, 3},
 		{RetryUnsent, "POST", refused, 2},
 		{RetryUnsent, "GET", seen, 1},
 		{RetryUnsent, "GET", raised, 1},
-		{RetryIdempotent, "POST", unseen, 2},
+		{RetryIdempotent, "POST", unseen, 3},
 		{RetryIdempotent, "POST", refused, 2},
 		{RetryIdempotent, "POST", seen, 1},
 		{RetryIdempotent, "PATCH", seen, 1},
@@ -257,7 +303,7 @@ func TestRetryIsWhatTheSettingSays(t *testing.T) {
 				c := newCall("hold")
 				c.Request.Method = []byte(test.method)
 				r.sendCall(r.t.Context(), c)
-				for range 2 { // the second time it ends in any case
+				for range 2 { // the second time it ends, unless nobody has seen it
 					r.meetFate(c, map[string]error{
 						unseen:  &exchange.LostError{Unseen: true},
 						seen:    &exchange.LostError{},
@@ -265,12 +311,13 @@ func TestRetryIsWhatTheSettingSays(t *testing.T) {
 						raised:  &exchange.RefusedError{Refusal: exchange.Raised},
 					}[test.fate])
 				}
-				if c.err == nil || !c.over() {
+				if goesOn := test.tries == 3; c.over() == goesOn || goesOn == (c.err != nil) {
 					t.Errorf("over: %v with %v", c.over(), c.err)
 				}
 				if got := 1 + r.Snapshot().Counts.Retries; got != uint64(test.tries) {
 					t.Errorf("it was tried %d times, want %d", got, test.tries)
 				}
+				r.releaseAll()
 				r.pass(time.Second)
 				r.checkFull()
 			})
@@ -331,13 +378,12 @@ func TestRequestThatAWorkerSawIsNeverRefusedAsIfNoneHad(t *testing.T) {
 // The pool learns from a request that a worker has gone before it learns it from the worker.
 func TestWorkerThatLostARequestGetsNoOther(t *testing.T) {
 	bubble(t, Config{Size: 2}, func(r *rig) {
-		x := newCall("")
-		s := mustLend(t, r.Pool, x)
+		x := newCall("hold")
+		s := mustLend(t, r.Pool, x).slot
 		r.distrust(s, x.Worker.Serial)
 		if c := r.ask(""); c.Worker.Slot == s.number {
 			t.Error("a worker that has gone got a request")
 		}
-		s.over()
 		r.pass(time.Second)
 		r.checkFull()
 	})

@@ -65,8 +65,12 @@ func pick[T any](d *dice, from ...T) T { return from[d.below(len(from))] }
 func newScenario(t *testing.T, seed uint64) *scenario {
 	d := &dice{rnd: rand.New(rand.NewPCG(seed, seed))}
 	s := &scenario{dice: d}
+	size := 1 + d.below(6)
 	s.rig = newRig(t, Config{
-		Size:         1 + d.below(6),
+		Size:         size,
+		Min:          pick(d, 0, 1, size),
+		Max:          pick(d, 0, size, size+3),
+		Spare:        pick(d, 0, 0, 1),
 		Concurrency:  d.below(4),
 		QueueSize:    pick(d, -1, 0, 1, 5, 20),
 		QueueTimeout: pick(d, time.Second, 10*time.Second),
@@ -170,14 +174,33 @@ func (s *scenario) act() {
 		s.pass(d.upTo(4 * time.Second))
 	case n < 83:
 		s.verdict()
+	case n < 84:
+		if d.below(3) == 0 {
+			s.Restore()
+		} else {
+			s.Resize(d.below(7))
+		}
 	case n < 86:
-		s.Resize(d.below(7))
-	case n < 88:
+		s.Grow(1 + d.below(3))
+	case n < 89:
+		s.shrink()
+	case n < 91:
 		ctx, give := context.WithTimeout(s.t.Context(), d.upTo(30*time.Second))
 		s.leaves = append(s.leaves, give)
 		s.reloads = append(s.reloads, s.reload(ctx))
+	case n < 90:
+		s.Tighten(d.once(2))
 	default:
 		s.harm()
+	}
+}
+
+// shrink lets go what has no request, as far as it may be let go.
+func (s *scenario) shrink() {
+	for _, info := range s.Snapshot().Slots {
+		if info.Inflight == 0 && s.dice.once(2) {
+			s.Retire(info.ID.Serial, life.Idle)
+		}
 	}
 }
 

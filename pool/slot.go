@@ -49,14 +49,14 @@ type slot struct {
 
 	// Of the present worker, from the beginning of its start.
 	why   life.Reason     // why it is not wanted any more, or will not be: a label, not a state
-	until context.Context // ends when its start is called off, then when it is to be killed
+	until context.Context // ends when its start is called off, then when it is to be killed, then when its rest is over
 	kill  context.CancelFunc
 
 	// Of the present worker, from ready to vacant.
 	worker   Worker
 	inflight int    // places lent
 	limit    int    // the slot has limit - inflight places
-	used     uint64 // when a place was lent last, by Pool.lends
+	used     uint64 // when a place was lent last, by Pool.lends; with Once by age
 	served   uint64 // requests that it got
 	ready    time.Time
 	leave    chan struct{} // closed once it drains

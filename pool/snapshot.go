@@ -9,9 +9,9 @@ import (
 
 // Counts are events since the pool was made.
 type Counts struct {
-	Starts, Retries                   uint64
-	QueueFull, QueueTimeout, Draining uint64 // refusals by reason
-	Exits                             map[life.Reason]uint64
+	Starts, Retries                             uint64
+	QueueFull, QueueTimeout, NotReady, Draining uint64 // refusals by reason
+	Exits                                       map[life.Reason]uint64
 }
 
 // SlotInfo is one slot at one moment.
@@ -21,6 +21,7 @@ type SlotInfo struct {
 	Inflight int
 	Limit    int           // places of the worker
 	Served   uint64        // requests that the worker got
+	Used     uint64        // grows with every request: of two workers the one with less was used less recently
 	Age      time.Duration // since READY; 0 unless ready or draining
 	MaxAge   time.Duration // at which it should be replaced: Config.MaxAge with the jitter of this worker; 0 is never
 	Why      life.Reason   // why the worker leaves or is due to; "" when it stays
@@ -35,6 +36,10 @@ type Snapshot struct {
 	Inflight int // places lent
 	Queue    int // requests that wait
 	Target   int // workers that are kept
+	Min, Max int // bounds of Target; equal when the pool is not elastic
+	// ByHand says that Resize has set Target. OwnMin and OwnMax are the bounds to which Restore returns.
+	ByHand         bool
+	OwnMin, OwnMax int
 	// Generation is what is started now, and Reloading says that somebody waits for it, or the next, to take over.
 	Generation int
 	Reloading  bool
@@ -62,8 +67,9 @@ func (p *Pool) copy() (Snapshot, []Worker) {
 	defer p.mu.Unlock()
 	snap := Snapshot{
 		Capacity: p.capacity, Queue: p.line.len, Target: p.target,
-		Generation: p.gen, Reloading: p.reload != nil, Counts: p.counts,
+		Min: p.least, Max: p.most, ByHand: p.byHand, Generation: p.gen, Reloading: p.reload != nil, Counts: p.counts,
 	}
+	snap.OwnMin, snap.OwnMax = p.cfg.bounds()
 	snap.Counts.Exits = maps.Clone(p.counts.Exits)
 	snap.Counts.Retries = p.retries.Load()
 	snap.Crashes = len(p.crashes.recent(time.Now()))
@@ -82,7 +88,7 @@ func (s *slot) info() SlotInfo {
 	info := SlotInfo{ID: s.id, State: s.state, Inflight: s.inflight, Last: s.last}
 	info.ID.Slot = s.number
 	if s.worker != nil {
-		info.Limit, info.Served, info.Why = s.limit, s.served, s.why
+		info.Limit, info.Served, info.Used, info.Why = s.limit, s.served, s.used, s.why
 		info.Age, info.MaxAge = time.Since(s.ready), s.maxAge
 	}
 	return info

@@ -27,13 +27,13 @@ func TestSnapshotTellsWhatThePoolIs(t *testing.T) {
 		want := Snapshot{
 			Slots: []SlotInfo{
 				{
-					ID: first, State: Ready, Inflight: 1, Limit: 1, Served: 1,
+					ID: first, State: Ready, Inflight: 1, Limit: 1, Served: 1, Used: 1,
 					Age: settled + time.Second, Why: life.MaxAge, Vitals: life.Vitals{Pings: 1},
 				},
 				{ID: life.ID{Slot: 1, Serial: 3, Generation: 1}, State: Starting, Last: life.Crash},
 				{ID: life.ID{Slot: 2, Serial: 4, Generation: 1}, State: Starting},
 			},
-			Capacity: 1, Inflight: 1, Queue: 1, Target: 2, Generation: 1,
+			Capacity: 1, Inflight: 1, Queue: 1, Target: 2, Min: 2, Max: 2, OwnMin: 2, OwnMax: 2, Generation: 1,
 			Counts:  Counts{Starts: 4, Exits: map[life.Reason]uint64{life.Crash: 1}},
 			Crashes: 1,
 		}
