@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/fakefunc"
@@ -13,7 +14,7 @@ import (
 
 // quick echoes small bodies as fast as the pipes allow: it answers many frames with one write.
 var quick = scene("echo small bodies fast", func(c *fakefunc.Conn) {
-	c.Greet(shared...)
+	c.Greet(append(shared, "stacks", "WINCH")...)
 	var out []byte
 	c.ServeRequests(func(stream uint32, r protocol.Request) {
 		b := protocol.BeginResponse(out, stream, 200, protocol.MaxPayload)
@@ -49,7 +50,7 @@ func (c *smallClient) exchange(t testing.TB) {
 	request := c.x.Request
 	c.x.Reset()
 	c.x.Request = request
-	if err := c.f.Do(c.ctx, &c.x, over); err != nil {
+	if err := do(c.ctx, c.f.Framed, &c.x, over); err != nil {
 		t.Fatal(err)
 	}
 	if string(c.x.Response.Body) != `{"name":"world"}` {
@@ -58,15 +59,19 @@ func (c *smallClient) exchange(t testing.TB) {
 }
 
 func TestASmallExchangeAllocatesLittle(t *testing.T) {
-	f := start(t, quick)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	c := newSmallClient(ctx, f)
+	for what, slow := range map[string]time.Duration{"slow requests are not looked for": 0, "slow requests are looked for": time.Millisecond} {
+		t.Run(what, func(t *testing.T) {
+			f := start(t, quick, slowAfter(slow))
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			c := newSmallClient(ctx, f)
 
-	got := testing.AllocsPerRun(2000, func() { c.exchange(t) })
+			got := testing.AllocsPerRun(2000, func() { c.exchange(t) })
 
-	if got > 2 {
-		t.Errorf("one exchange costs %v allocations, at most 2 are allowed", got)
+			if got > 2 {
+				t.Errorf("one exchange costs %v allocations, at most 2 are allowed", got)
+			}
+		})
 	}
 }
 

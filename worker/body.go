@@ -2,10 +2,35 @@ package worker
 
 import (
 	"io"
+	"sync"
 
 	"fwatchdog/internal/exchange"
 	"fwatchdog/protocol"
 )
+
+// window is a buffer for all of a body that can have come and not been taken: a window of it, and the piece that came with
+// RESP.
+type window [protocol.DefaultWindow + protocol.MaxPayload]byte
+
+// windows are those that no stream needs at the moment. Buffers grown anew for each large body were a quarter of its time,
+// most of it the collector's.
+var windows = sync.Pool{New: func() any { return new(window) }}
+
+// appendBody appends a piece to what has come of a body.
+func appendBody(buf, piece []byte) []byte {
+	if n := len(buf) + len(piece); n > cap(buf) && n > keepBuffer {
+		buf = append(windows.Get().(*window)[:0], buf...)
+	}
+	return append(buf, piece...)
+}
+
+// emptyBody returns the buffer for the next body, without memory where that was larger than most need.
+func emptyBody(buf []byte) []byte {
+	if cap(buf) == len(window{}) {
+		windows.Put((*window)(buf[:cap(buf)]))
+	}
+	return keep(buf, keepBuffer)
+}
 
 // body is a response that comes piece by piece. It is beside stream so that it can be closed twice: by then the stream
 // may serve another exchange.
@@ -74,6 +99,7 @@ func (s *stream) take() ([]byte, error) {
 	case len(s.body) > 0:
 		piece := s.body
 		s.body, s.spare = s.spare[:0], piece
+		s.lent = len(piece)
 		return piece, nil
 	case s.ended:
 		return nil, io.EOF
@@ -81,13 +107,10 @@ func (s *stream) take() ([]byte, error) {
 	return nil, nil
 }
 
-// grant allows the worker to send as much again as the client took, in steps of half a window.
+// grant allows the worker to send as much again as the client took.
 func (s *stream) grant(taken int) {
-	if !s.f.talk.window {
-		signal(s.f.room)
-		return
-	}
 	step := s.consume(taken)
+	signal(s.f.room)
 	if step == 0 {
 		return
 	}
@@ -96,14 +119,16 @@ func (s *stream) grant(taken int) {
 	s.f.unlockAndFlush()
 }
 
-// consume counts what the client took, and returns how much is to be granted now.
+// consume counts what the client took, and returns how much is to be granted now: in steps of half a window, and nothing
+// to a worker that knows none.
 func (s *stream) consume(taken int) (step int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.lent = 0
 	inline := min(taken, s.inline)
 	s.inline -= inline
 	s.consumed += taken - inline
-	if s.consumed < protocol.DefaultWindow/2 || s.ended || s.gone {
+	if s.consumed < protocol.DefaultWindow/2 || s.ended || s.gone || !s.f.talk.window {
 		return 0
 	}
 	step, s.consumed = s.consumed, 0

@@ -57,7 +57,6 @@ func (s *stream) giveUp(reason protocol.CancelReason, err error) {
 	s.grace = time.AfterFunc(f.cfg.CancelGrace, func() { f.poisoned(id) })
 	s.mu.Unlock()
 	signal(s.wake)
-	signal(s.more)
 	signal(f.room)
 	f.counts.Cancelled[reason].Add(1)
 	f.mu.Lock()
@@ -72,8 +71,9 @@ func (f *Framed) poisoned(id uint32) {
 	if !stuck {
 		return
 	}
-	f.ask(life.Timeout)
+	f.wishes.ask(life.Timeout) // it gets nothing new meanwhile
 	if !others {
+		f.lastStacks(life.Timeout)
 		f.condemn(life.Timeout)
 	}
 }

@@ -20,8 +20,16 @@ type Config struct {
 	HelloTimeout, StartTimeout time.Duration
 	// CancelGrace is how long a stream may take to end once it was cancelled.
 	CancelGrace time.Duration
+	// SlowAfter is how long a request may take before the log has the stacks of its worker, where the worker's language can
+	// show them; 0 is as long as it likes.
+	SlowAfter time.Duration
 	// LineLimit is the longest log line, in bytes; what is longer becomes several. 0 is no limit.
 	LineLimit int
+	// LineRate is how many lines a second of one worker the log takes; the others are counted. 0 is no limit.
+	LineRate int
+	// Stopping says that the watchdog is to end: a process that speaks no protocol and ends then is no cause for alarm. nil
+	// is never.
+	Stopping *atomic.Bool
 	// Counts is where all workers of a pool count; it must be set.
 	Counts *Counts
 }
@@ -33,6 +41,8 @@ type Counts struct {
 	// LateResponses counts terminal frames that came after a CANCEL, ProtocolErrors violations, StrayBytes text where
 	// frames should be.
 	LateResponses, ProtocolErrors, StrayBytes atomic.Uint64
+	// LinesDropped counts lines of functions that the log did not take because there were too many.
+	LinesDropped atomic.Uint64
 }
 
 // Validate reports every field that is out of range.
@@ -47,6 +57,7 @@ func (c Config) Validate() error {
 	bad(c.HelloTimeout <= 0, "hello_timeout", c.HelloTimeout, "more than 0")
 	bad(c.StartTimeout <= 0, "start_timeout", c.StartTimeout, "more than 0")
 	bad(c.CancelGrace < 0, "cancel_grace", c.CancelGrace, "0 or more")
+	bad(c.LineRate < 0, "log_rate", c.LineRate, "0, which is no limit, or more")
 	bad(c.LineLimit < 0, "log_buffer_size", c.LineLimit, "0, which is no limit, or more")
 	return errors.Join(errs...)
 }

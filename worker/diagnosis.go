@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
+	"fwatchdog/internal/life"
 	"fwatchdog/internal/process"
 	"fwatchdog/protocol"
 )
@@ -119,23 +122,26 @@ func (f *Framed) startError(err error) *StartError {
 	return e
 }
 
-// logEnd writes the one line of a worker's end.
-func (f *Framed) logEnd(exit process.Exit) {
-	if !f.talk.isReady {
-		return // StartError tells
+// age is how long a worker that was started then has lived.
+func age(started time.Time) zap.Field {
+	return zap.Duration("age", time.Since(started).Round(time.Millisecond))
+}
+
+// logEnd writes the one line of the end of a worker that left because of why; planned and lost are the levels of an
+// end that was wanted, and of another.
+func logEnd(log *zap.Logger, planned, lost zapcore.Level, said *transcript, why life.Reason, exit process.Exit, more ...zap.Field) {
+	fields := append(more, zap.String("reason", string(why)), zap.Stringer("exit", exit))
+	said.mu.Lock()
+	if said.cause != nil {
+		fields = append(fields, zap.NamedError("violation", said.cause), zap.String("dump", said.dump()))
 	}
-	fields := []zap.Field{zap.String("reason", string(f.why)), zap.Stringer("exit", exit)}
-	f.said.mu.Lock()
-	if f.said.cause != nil {
-		fields = append(fields, zap.NamedError("violation", f.said.cause), zap.String("dump", f.said.dump()))
+	if !why.Planned() && len(said.tail) > 0 {
+		fields = append(fields, zap.String("stderr", said.stderr()))
 	}
-	if !f.why.Planned() && len(f.said.tail) > 0 {
-		fields = append(fields, zap.String("stderr", f.said.stderr()))
+	said.mu.Unlock()
+	level := lost
+	if why.Planned() {
+		level = planned
 	}
-	f.said.mu.Unlock()
-	if f.why.Planned() {
-		f.log.Info("worker ended", fields...)
-	} else {
-		f.log.Warn("worker ended", fields...)
-	}
+	log.Log(level, "worker ended", fields...)
 }

@@ -2,8 +2,10 @@ package worker
 
 import (
 	"context"
-	"os"
+	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/life"
@@ -20,6 +22,7 @@ func (f *Framed) Leave(ctx context.Context, why life.Reason) {
 		return
 	case <-ctx.Done():
 	}
+	f.lastStacks(why)
 	f.condemn(why)
 	<-f.done
 }
@@ -44,12 +47,17 @@ func (f *Framed) condemn(why life.Reason) {
 // blame records why the worker goes. The first reason stays, but one for which it is lost is graver than one for which
 // it was sent. A crash is not one before the process has ended and told more. f.mu is held.
 func (f *Framed) blame(why life.Reason) {
-	if why == life.Crash {
-		return
+	if graver := graver(f.why, why); graver != f.why { // of a dead worker it is read without the lock
+		f.why = graver
 	}
-	if f.why == "" || f.why.Planned() && !why.Planned() {
-		f.why = why
+}
+
+// graver is why a worker goes for which there was a reason before.
+func graver(before, why life.Reason) life.Reason {
+	if why != life.Crash && (before == "" || before.Planned() && !why.Planned()) {
+		return why
 	}
+	return before
 }
 
 // violated kills a worker with which there is no talking any more, and keeps err for those who ask why.
@@ -60,8 +68,7 @@ func (f *Framed) violated(err error) {
 	f.condemn(life.Protocol)
 }
 
-// patience is how long a worker may live without a pipe, and how long what a dead one wrote is read: a grandchild may
-// hold the pipe open.
+// patience is how long a worker may live without a pipe.
 const patience = 100 * time.Millisecond
 
 // reap waits for the end of the process and puts everything in order, step by step as internal/process demands. It is
@@ -70,16 +77,31 @@ func (f *Framed) reap() {
 	f.awaitEnd() // a zombie still: its pid and its group are nobody else's
 	f.pid.Store(0)
 	f.deafen()
-	f.ask(life.Crash)
+	f.watchSlowNoMore()
+	f.wishes.ask(life.Crash)
 	f.proc.Kill() // what is left of its group
 	seen := f.stopWriting()
-	f.awaitReaders()
+	readOut(f.proc, &f.readers)
 	exit := f.proc.Reap()
 	f.proc.Close()
 	f.failAll(f.explain(exit), seen)
 	f.talk.fail(&endedError{exit: exit})
-	f.logEnd(exit)
+	f.flood.tell(f.log)
+	if f.talk.isReady { // else StartError tells
+		more := []zap.Field{zap.Uint32("requests", f.served()), age(f.started)}
+		if text := f.stacks.end(); text != "" {
+			more = append(more, zap.String("stacks", text))
+		}
+		logEnd(f.log, zap.InfoLevel, zap.WarnLevel, &f.said, f.why, exit, more...)
+	}
 	close(f.done)
+}
+
+// served is how many requests the worker has got.
+func (f *Framed) served() uint32 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stream
 }
 
 // awaitEnd waits for the end of the process. To close a pipe is how most end; one that lives on without is of no use,
@@ -121,13 +143,10 @@ func (f *Framed) stopWriting() (seen uint64) {
 	return f.stdin.taken - f.stdin.unread()
 }
 
-// awaitReaders lets the readers come to the end of the pipes.
-func (f *Framed) awaitReaders() {
-	deadline := time.Now().Add(patience)
-	for _, pipe := range []*os.File{f.proc.Stdout, f.proc.Stderr, f.proc.FD3} {
-		_ = pipe.SetReadDeadline(deadline) // it fails for a pipe that there is not
-	}
-	f.readers.Wait()
+// readOut lets the readers of a dead process come to the end of its pipes.
+func readOut(proc *process.Process, readers *sync.WaitGroup) {
+	proc.EndReading()
+	readers.Wait()
 }
 
 // explain settles why the worker has gone and returns it.

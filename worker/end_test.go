@@ -405,6 +405,23 @@ func TestAWorkerThatClosesItsOutputIsOfNoUse(t *testing.T) {
 	}
 }
 
+// severed closes its output and goes on reading.
+var severed = scene("read on without an output", func(c *fakefunc.Conn) {
+	c.Greet(shared...)
+	c.ServeRequests(func(uint32, protocol.Request) { _ = c.Out.Close() }) // a failure is what the test sees
+})
+
+func TestAWorkerWithoutAnOutputGetsNothingMore(t *testing.T) {
+	f := start(t, severed)
+	f.begin(request("/"))
+	eventually(t, "it is noticed", f.Mute)
+
+	lost := new(exchange.LostError)
+	if err := f.begin(request("/")).wait(); !errors.As(err, &lost) || !lost.Unseen {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAWorkerThatClosesItsStdinIsOfNoUse(t *testing.T) {
 	f := start(t, mute)
 	first := f.begin(request("/stdin"))

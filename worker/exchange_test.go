@@ -56,6 +56,45 @@ func TestARequestReachesTheWorkerAsItIs(t *testing.T) {
 	}
 }
 
+// trailing answers with more behind the response, in one write: what the target says.
+var trailing = scene("answer with more behind it", func(c *fakefunc.Conn) {
+	c.Greet(shared...)
+	c.ServeRequests(func(stream uint32, r protocol.Request) {
+		behind := map[string][]byte{
+			"/text":    []byte("printed\n"),
+			"/zeros":   make([]byte, 64), // as the header of a frame they would say that it is empty
+			"/unknown": {0xFB, 0xF7, 15, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		}
+		c.Send(fakefunc.Response(stream, 200, string(r.Target), true), behind[string(r.Target)])
+	})
+})
+
+func TestAnExchangeThatBeginsAtTheEndOfAnotherIsAnswered(t *testing.T) {
+	for _, target := range []string{"/nothing", "/text", "/zeros", "/unknown"} {
+		t.Run(target, func(t *testing.T) {
+			f := start(t, trailing)
+			first, second := &call{t: t}, &call{t: t}
+			first.Request, second.Request = request(target), request("/2")
+			begun := make(chan exchange.Pending, 1)
+
+			err := do(t.Context(), f.Framed, &first.Exchange, func() { // the reader's: nobody else would flush
+				pending, err := f.Begin(t.Context(), &second.Exchange, second.free)
+				if err != nil {
+					t.Error(err)
+				}
+				begun <- pending
+			})
+
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := (<-begun).Wait(); err != nil || string(second.Response.Body) != "/2" {
+				t.Errorf("got %q, %v", second.Response.Body, err)
+			}
+		})
+	}
+}
+
 func TestTimeoutsOnTheWireAreNotZeroUnlessThereIsNone(t *testing.T) {
 	f := start(t, mirror)
 	for timeout, want := range map[time.Duration]string{
@@ -320,7 +359,7 @@ func TestAnExchangeThatWasNotWantedAnyMoreIsNotBegun(t *testing.T) {
 	c := &call{t: t}
 	c.Request = request("/")
 
-	err := f.Do(causeContext{ended(t)}, &c.Exchange, c.free)
+	err := do(causeContext{ended(t)}, f.Framed, &c.Exchange, c.free)
 
 	if !errors.Is(err, exchange.ErrClientGone) || !c.freed.Load() {
 		t.Errorf("got %v, place given back: %v", err, c.freed.Load())

@@ -2,8 +2,11 @@ package worker
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // LastCall is the stream at which a worker asks to be replaced.
@@ -28,6 +31,23 @@ func (f *Framed) Pending() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.pending)
+}
+
+// Backlog is from how many pending bytes on uploads wait.
+const Backlog = backlog
+
+// PipeSizes is how many bytes the pipes hold through which frames go.
+func (f *Framed) PipeSizes() (in, out int) {
+	return pipeSize(f.proc.Stdin), pipeSize(f.out)
+}
+
+func pipeSize(pipe *os.File) (bytes int) {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return 0 // it is closed
+	}
+	_ = raw.Control(func(fd uintptr) { bytes, _ = unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0) }) // 0 is wrong, too
+	return bytes
 }
 
 // Streams is how many streams are open.
@@ -61,3 +81,10 @@ func (f *Framed) everyStream() []*stream {
 
 // Poison is what happens at the end of a stream's grace.
 func (f *Framed) Poison(id uint32) { f.poisoned(id) }
+
+// Mute reports whether the worker's output has ended.
+func (f *Framed) Mute() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.mute
+}

@@ -6,7 +6,7 @@
 // What goes to the worker is gathered in one buffer, which whoever finds it idle writes out, so that many small frames
 // leave in one write:
 //
-//	Do --append REQ--> pending --write--> stdin | the function | stdout --read--> frames --> stream --> Do
+//	Begin --append REQ--> pending --write--> stdin | the function | stdout --read--> frames --> stream --> Wait
 //
 // Framed.mu guards what goes out and which streams there are, stream.mu what has come in on one of them. Nobody takes
 // the first while holding the second.
@@ -16,7 +16,7 @@ package worker
 
 import (
 	"context"
-	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,10 +33,12 @@ type Framed struct {
 	id      life.ID
 	cfg     Config
 	proc    *process.Process
-	out     io.Reader // what the worker's frames come from
+	out     *os.File // what the worker's frames come from
 	log     *zap.Logger
 	counts  *Counts
 	said    transcript
+	stacks  stacks
+	flood   *flood
 	talk    handshake
 	started time.Time
 	boot    time.Duration    // from there to READY
@@ -46,21 +48,24 @@ type Framed struct {
 	pending []byte     // frames that wait to be written
 	spare   []byte     // the buffer that pending takes turns with
 	writing bool       // somebody writes: others only append
+	corked  bool       // the reader will: it may have more to append
 	queued  uint64     // bytes ever handed to the writer
+	stalled []*stream  // whose uploads wait until less is pending, or nothing
 	streams map[uint32]*stream
 	idle    []*stream // to be used again
 	stream  uint32    // the number of the last stream
-	leaving bool      // no new streams; stdin is closed after the last one
-	deaf    bool      // nothing is sent any more: the process has ended, is beyond hope, or its stdin is closed
-	mute    bool      // nothing will come any more
+	slow    slow
+	leaving bool // no new streams; stdin is closed after the last one
+	deaf    bool // nothing is sent any more: the process has ended, is beyond hope, or its stdin is closed
+	mute    bool // nothing will come any more
 	why     life.Reason
-	asked   []life.Reason // what was sent on asks
 
 	stdin   *pipe
-	drained chan struct{}    // of capacity 1: nothing is pending
-	room    chan struct{}    // of capacity 1: the client took what held up the reader, for a worker without windows
-	severed chan error       // of capacity 2: the worker's end of a pipe was closed
-	asks    chan life.Reason // holds every wish that there can be
+	wideIn  sync.Once     // stdin is widened
+	wideOut sync.Once     // and the pipe that frames come from
+	room    chan struct{} // of capacity 1: the client took what held up the reader, for a worker without windows
+	severed chan error    // of capacity 2: the worker's end of a pipe was closed
+	wishes  *wishes
 	writers sync.WaitGroup
 	readers sync.WaitGroup
 	done    chan struct{} // closed by reap
@@ -87,6 +92,7 @@ func Start(ctx context.Context, starter *process.Starter, cfg Config, id life.ID
 		return nil, f.startError(err)
 	}
 	f.boot = time.Since(f.started)
+	f.watchSlow()
 	f.log.Info("worker started", zap.Duration("boot", f.boot), zap.Int("generation", id.Generation),
 		zap.String("sdk", f.talk.sdk), zap.String("runtime", f.talk.runtime), zap.Int("concurrency", f.talk.concurrency))
 	return f, nil
@@ -104,17 +110,18 @@ func newFramed(proc *process.Process, cfg Config, id life.ID, log *zap.Logger) *
 		started: time.Now(),
 		streams: map[uint32]*stream{},
 		stdin:   newPipe(proc.Stdin),
-		drained: make(chan struct{}, 1),
+		flood:   newFlood(cfg.LineRate, &cfg.Counts.LinesDropped),
+		stacks:  newStacks(),
 		room:    make(chan struct{}, 1),
 		severed: make(chan error, 2),
-		asks:    make(chan life.Reason, len(life.Reasons)),
+		wishes:  newWishes(),
 		done:    make(chan struct{}),
 	}
 	if cfg.Command.FD3 {
 		f.out = proc.FD3
 	}
 	f.pid.Store(int64(proc.Pid()))
-	f.cutter = process.Splitter{Max: cfg.LineLimit, Emit: func(line []byte) { f.logLine(fromStdout, line) }}
+	f.cutter = process.Splitter{Max: cfg.LineLimit, Emit: f.strayLine}
 	return f
 }
 
@@ -146,20 +153,7 @@ func (f *Framed) About() About {
 func (f *Framed) Concurrency() int { return f.talk.concurrency }
 
 // Asks carries the worker's wish to be replaced, or that it must get nothing new: each wish once.
-func (f *Framed) Asks() <-chan life.Reason { return f.asks }
-
-// ask passes on a wish to whoever replaces workers.
-func (f *Framed) ask(why life.Reason) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, earlier := range f.asked {
-		if earlier == why {
-			return
-		}
-	}
-	f.asked = append(f.asked, why)
-	f.asks <- why // there is room
-}
+func (f *Framed) Asks() <-chan life.Reason { return f.wishes.c }
 
 // Done is closed once the process has been reaped and every exchange has been told.
 func (f *Framed) Done() <-chan struct{} { return f.done }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"fwatchdog/internal/life"
@@ -62,7 +63,8 @@ type handshake struct {
 	concurrency int
 	sdk         string
 	runtime     string
-	features    []string // as the worker named them
+	features    []string         // as the worker named them
+	stacks      []syscall.Signal // on which it writes its stacks and goes on
 
 	helloed chan struct{}
 	readied chan struct{}
@@ -160,6 +162,8 @@ func (t *handshake) onHello(payload []byte) error {
 	}
 	t.sdk, _ = hello.Pairs.Get("sdk")
 	t.runtime, _ = hello.Pairs.Get("runtime")
+	stacks, _ := hello.Pairs.Get("stacks")
+	t.stacks = stackSignals(stacks)
 	features, _ := hello.Pairs.Get("features")
 	t.features = strings.Fields(features)
 	t.window = slices.Contains(t.features, featureWindow)

@@ -10,7 +10,8 @@ import (
 
 // What to do about a worker that did not start, in words for somebody who has never seen the protocol.
 const (
-	hintPlain = "It looks like a plain stdin/stdout program. A worker of fwatchdog speaks frames: write it with one of " +
+	hintPlain = "It looks like a plain stdin/stdout program. It runs unchanged with mode=classic, mode=streaming or mode=warm; " +
+		"in mode=pool a worker speaks frames: write it with one of " +
 		"the SDKs (Node, Java, Python, Go)."
 	hintCommand = "Check fprocess: is it the right program, with the right arguments, in the right folder?"
 	hintMissing = "Check fprocess: its first word is the program. Is it spelt right, and is it in the image?"

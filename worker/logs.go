@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"fwatchdog/internal/logging"
 	"fwatchdog/internal/process"
 	"fwatchdog/protocol"
 )
@@ -18,32 +19,49 @@ const (
 	fromLog    = "log"
 )
 
-// readLines writes what comes on a pipe that carries no frames to the log, line by line, until it ends.
+// readLines gives emit what comes on a pipe that carries no frames, line by line, until it ends.
+func readLines(pipe io.Reader, from string, limit int, log *zap.Logger, emit func(line []byte)) {
+	if err := process.Lines(pipe, limit, emit); err != nil { // a grandchild of a dead worker holds the pipe
+		log.Debug("worker's output could not be read", zap.String("from", from), zap.Error(err))
+	}
+}
+
+// readLines writes the lines of a pipe to the log.
 func (f *Framed) readLines(pipe io.Reader, from string) {
-	err := process.Lines(pipe, f.cfg.LineLimit, func(line []byte) {
+	readLines(pipe, from, f.cfg.LineLimit, f.log, func(line []byte) {
+		if f.stacks.take(line) {
+			return
+		}
 		if from == fromStderr {
 			f.said.addStderr(line)
 		}
 		f.logLine(from, line)
 	})
-	if err != nil { // a grandchild of a dead worker holds the pipe
-		f.log.Debug("worker's output could not be read", zap.String("from", from), zap.Error(err))
-	}
 }
 
 func (f *Framed) logLine(from string, line []byte) {
-	f.log.Info("function wrote", zap.String("from", from), zap.String("line", string(line)))
+	if f.flood.pass(f.log) {
+		logging.Wrote(f.log, from, string(line))
+	}
 }
 
 // stray takes text that stood where frames should be: what user code printed on a shared pipe. The reader calls it.
 // What a process writes that seems to be no worker at all is not worth more than so much of the log.
 func (f *Framed) stray(text []byte) {
+	f.uncork() // as in handle: the log is next
 	f.counts.StrayBytes.Add(uint64(len(text)))
 	if n := f.said.addStray(text); n > bannerLimit && !f.talk.greeted {
 		f.talk.fail(errBanner)
 		return
 	}
 	_, _ = f.cutter.Write(text) // a Splitter's never fails
+}
+
+// strayLine writes a line of such text to the log. A JVM writes its stacks there.
+func (f *Framed) strayLine(line []byte) {
+	if !f.stacks.take(line) {
+		f.logLine(fromStdout, line)
+	}
 }
 
 // levels are those of LOG in those of the log.
@@ -60,7 +78,10 @@ func (f *Framed) onLog(id uint32, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	fields := []zap.Field{zap.String("from", fromLog), zap.String("line", string(bytes.TrimRight(text, "\n")))}
+	if !f.flood.pass(f.log) {
+		return nil
+	}
+	var fields []zap.Field
 	if id != 0 {
 		s, _ := f.find(id)
 		if s == nil {
@@ -68,6 +89,6 @@ func (f *Framed) onLog(id uint32, payload []byte) error {
 		}
 		fields = append(fields, zap.String("call_id", string(s.callID)))
 	}
-	f.log.Log(levels[level], "function wrote", fields...)
+	logging.WroteAt(f.log, levels[level], fromLog, string(bytes.TrimRight(text, "\n")), fields...)
 	return nil
 }

@@ -231,11 +231,21 @@ func (f *function) begin(r exchange.Request) *call {
 	f.t.Cleanup(func() { cancel(nil) })
 	go func() {
 		began := time.Now()
-		err := f.Do(causeContext{ctx}, &c.Exchange, c.free)
+		err := do(causeContext{ctx}, f.Framed, &c.Exchange, c.free)
 		c.spent = time.Since(began)
 		c.ended <- err
 	}()
 	return c
+}
+
+// do runs one exchange as a pool does.
+func do(ctx context.Context, f *worker.Framed, x *exchange.Exchange, over func()) error {
+	pending, err := f.Begin(ctx, x, over)
+	if err != nil {
+		over()
+		return err
+	}
+	return pending.Wait()
 }
 
 // causeContext has its cause for an Err, as the server's have.

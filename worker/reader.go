@@ -30,7 +30,7 @@ var (
 // read decodes all that the worker writes, for as long as it writes. It ends with the pipe or with a violation, which
 // costs the worker its life.
 func (f *Framed) read() {
-	r := protocol.NewReader(f.out, protocol.Worker, f.talk.limit(f.cfg.Command.FD3))
+	r := protocol.NewReader(source{f}, protocol.Worker, f.talk.limit(f.cfg.Command.FD3))
 	r.Stray = f.stray
 	err := f.readFrames(r)
 	f.cutter.Flush()
@@ -52,6 +52,15 @@ func (f *Framed) outputEnded(err error) {
 	f.mute = true
 	f.mu.Unlock()
 	f.severed <- err
+}
+
+// source is what the worker writes. Before it is read, and may have to be waited for, all leaves that the ends of streams made
+// the reader send, the REQs of those who waited for the places: in one write for all frames that have come together.
+type source struct{ f *Framed }
+
+func (s source) Read(b []byte) (int, error) {
+	s.f.uncork()
+	return s.f.out.Read(b)
 }
 
 // readFrames acts on frames until one is wrong or there are no more.
@@ -77,6 +86,7 @@ func (f *Framed) handle(r *protocol.Reader, h protocol.Header, payload []byte) e
 	case !f.talk.greeted:
 		return errNoHello
 	case h.Type == protocol.TypeLog:
+		f.uncork() // as before a read: whoever takes the log may keep us waiting
 		return f.onLog(h.Stream, payload)
 	case h.Stream == 0:
 		return f.onControl(h.Type, payload)
@@ -92,7 +102,7 @@ func (f *Framed) onControl(t protocol.Type, payload []byte) error {
 	case protocol.TypePong:
 		return f.onPong(payload)
 	case protocol.TypeGoAway:
-		f.ask(life.GoAway)
+		f.wishes.ask(life.GoAway)
 		return nil
 	}
 	return f.onControlError(payload)

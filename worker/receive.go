@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/process"
 	"fwatchdog/protocol"
 )
 
@@ -30,7 +31,7 @@ func (s *stream) onResponse(payload []byte, whole bool) error {
 	if whole {
 		to.Body = append(to.Body, resp.Body...)
 	} else {
-		s.body = append(s.body, resp.Body...)
+		s.body = appendBody(s.body, resp.Body)
 		s.inline = len(resp.Body)
 	}
 	return nil
@@ -38,6 +39,9 @@ func (s *stream) onResponse(payload []byte, whole bool) error {
 
 // onData takes a piece of the body. Nothing is kept of what nobody wants any more.
 func (s *stream) onData(piece []byte) error {
+	if len(piece) > keepBuffer && s.f.talk.window { // without a window it is the pipe that holds the worker back
+		s.f.wideOut.Do(func() { process.Widen(s.f.out) })
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.responded {
@@ -49,13 +53,13 @@ func (s *stream) onData(piece []byte) error {
 		}
 	}
 	if !s.gone {
-		s.body = append(s.body, piece...)
+		s.body = appendBody(s.body, piece)
 	}
 	return nil
 }
 
-// awaitRoom holds up the reader of a worker that knows no window, and so has this stream only, until the client has
-// taken what came.
+// awaitRoom holds up the reader of a worker that knows no window, and so has this stream only, until less than a
+// window is unwritten.
 func (s *stream) awaitRoom() {
 	if s.f.talk.window {
 		return
@@ -72,7 +76,7 @@ func (s *stream) awaitRoom() {
 func (s *stream) full() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.gone && len(s.body) >= protocol.DefaultWindow
+	return !s.gone && len(s.body)+s.lent >= protocol.DefaultWindow
 }
 
 // onWindow takes the leave to send more DATA.
@@ -120,17 +124,12 @@ func (s *stream) finish(lost error) {
 	f := s.f
 	f.mu.Lock()
 	delete(f.streams, s.id)
-	last := f.leaving && len(f.streams) == 0
+	f.corked = lost == nil
 	f.mu.Unlock()
 	s.end(lost)
 	s.over()
-	signal(s.more)
 	signal(s.wake)
 	s.release()
-	if last {
-		f.mu.Lock()
-		f.unlockAndFlush() // closes stdin once all is written
-	}
 }
 
 // end notes that no more will come. What comes after the deadline comes too late, also when nobody has noticed yet.

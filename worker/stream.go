@@ -12,7 +12,7 @@ import (
 	"fwatchdog/protocol"
 )
 
-// stream is one exchange on the wire. Two hold it: the caller of Do, until it has returned or the response's body was
+// stream is one exchange on the wire. Two hold it: the caller of Wait, until that has returned or the response's body was
 // closed, and the wire, until the worker's terminal frame. When both have let go it serves another exchange. Somebody
 // who came too late may still signal it: whoever waits looks again at what he waits for.
 type stream struct {
@@ -25,9 +25,10 @@ type stream struct {
 
 	// Constant from open to recycle.
 	id       uint32
-	start    uint64 // where its REQ begins among all bytes to the worker
+	start    uint64    // where its REQ begins among all bytes to the worker
+	begun    time.Time // when it was opened, where slow ones are looked for
 	x        *exchange.Exchange
-	ctx      context.Context // of Do: the exchange ends with it
+	ctx      context.Context // of Begin: the exchange ends with it
 	over     func()
 	uploaded chan struct{} // closed when the upload has stopped; nil without one
 
@@ -44,6 +45,7 @@ type turn struct {
 	ended     bool      // the worker's terminal frame has come, or the worker has gone
 	gone      bool      // the caller wants no more: x is not touched
 	err       error     // why there is no (whole) response
+	lent      int       // bytes in the client's hands: taken from body, not written yet
 	inline    int       // bytes at the front of body that came with RESP and do not count for the window
 	credit    int       // DATA bytes that the worker may still send
 	consumed  int       // DATA bytes that the client took and that were not granted anew
@@ -51,18 +53,17 @@ type turn struct {
 	grace     *time.Timer
 }
 
-// Do runs one exchange. See pool.Worker.
-func (f *Framed) Do(ctx context.Context, x *exchange.Exchange, over func()) error {
+// Begin sends the request. See pool.Worker.
+func (f *Framed) Begin(ctx context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
 	s, err := f.open(ctx, x, over)
 	if err != nil {
-		over()
-		return err
+		return nil, err
 	}
 	if x.Request.Stream != nil {
 		s.uploaded = make(chan struct{})
 		go s.upload()
 	}
-	return s.answer()
+	return s, nil
 }
 
 // open gives the exchange a stream and sends its REQ.
@@ -88,10 +89,11 @@ func (f *Framed) open(ctx context.Context, x *exchange.Exchange, over func()) (*
 	s.callID = append(s.callID[:0], x.Request.CallID...)
 	s.setDeadline(x.Request.Timeout)
 	f.streams[s.id] = s
+	f.mayBeSlow(s)
 	spent := f.stream == lastCall
 	f.unlockAndFlush()
 	if spent {
-		f.ask(life.MaxRequests)
+		f.wishes.ask(life.MaxRequests)
 	}
 	return s, nil
 }
@@ -119,8 +121,8 @@ func (f *Framed) newStream() *stream {
 
 func newTurn() turn { return turn{credit: protocol.DefaultWindow, allowance: protocol.DefaultWindow} }
 
-// answer waits for the response, or for why there is none.
-func (s *stream) answer() error {
+// Wait waits for the response, or for why there is none. See exchange.Pending.
+func (s *stream) Wait() error {
 	for {
 		s.await()
 		begun, whole, err := s.progress()
@@ -135,14 +137,17 @@ func (s *stream) answer() error {
 	}
 }
 
-// progress is how far the response has come. A whole one is in its place.
+// progress is how far the response has come. A whole one is in its place, unless it came in pieces and is large.
 func (s *stream) progress() (begun, whole bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	whole = s.ended
 	if s.err == nil && s.ended && len(s.body) > 0 { // it came in pieces, all of them at once
-		s.body, s.x.Response.Body = s.x.Response.Body, s.body
+		if whole = cap(s.body) <= keepBuffer; whole {
+			s.body, s.x.Response.Body = s.x.Response.Body, s.body
+		}
 	}
-	return s.responded, s.ended, s.err
+	return s.responded, whole, s.err
 }
 
 // await returns when something may have changed, also when the caller's context has ended.
@@ -184,7 +189,7 @@ const keepBuffer = 16 << 10
 // recycle makes s ready for another exchange.
 func (f *Framed) recycle(s *stream) {
 	s.mu.Lock()
-	s.body, s.spare = keep(s.body, keepBuffer), keep(s.spare, keepBuffer)
+	s.body, s.spare = emptyBody(s.body), emptyBody(s.spare)
 	s.turn = newTurn()
 	s.mu.Unlock()
 	s.x, s.ctx, s.over, s.uploaded = nil, nil, nil, nil

@@ -6,11 +6,12 @@ import (
 	"sync"
 
 	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/process"
 	"fwatchdog/protocol"
 )
 
 // pieceSize is how much of a client's body is read at once, in bytes.
-const pieceSize = 32 << 10
+const pieceSize = protocol.MaxPayload
 
 var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 
@@ -18,6 +19,9 @@ var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 // exchange's owner closes the body; leave waits for it.
 func (s *stream) upload() {
 	defer close(s.uploaded)
+	if s.f.talk.window {
+		s.f.wideIn.Do(func() { process.Widen(s.f.proc.Stdin) })
+	}
 	buf := pieces.Get().(*[pieceSize]byte)
 	defer pieces.Put(buf)
 	for {
@@ -44,42 +48,56 @@ func (s *stream) upload() {
 // awaitAllowance waits until DATA may be sent and returns for how many bytes; 0 when the exchange is over. A worker that
 // knows no window grants nothing: it gets a piece when it has taken the one before.
 func (s *stream) awaitAllowance() int {
-	var drained chan struct{}
-	if !s.f.talk.window {
-		drained = s.f.drained
-	}
 	for {
 		if room, over := s.allowed(); room > 0 || over {
 			return room
 		}
-		select {
-		case <-s.more: // a WINDOW, or the end
-		case <-drained:
-		}
+		<-s.more // a WINDOW, room, or the end
 	}
 }
 
 // allowed is how many bytes of DATA may be sent now, and whether the exchange is over, so that none may.
 func (s *stream) allowed() (room int, over bool) {
-	idle := s.f.talk.window || s.f.caughtUp()
+	open := s.f.takesData(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.ended || s.gone:
 		return 0, true
+	case !open:
+		return 0, false
 	case s.f.talk.window:
 		return int(min(s.allowance, pieceSize)), false
-	case idle:
-		return pieceSize, false
 	}
-	return 0, false
+	return pieceSize, false
 }
 
-// caughtUp reports whether the pipe has taken all that was sent.
-func (f *Framed) caughtUp() bool {
+// backlog is how many bytes may wait to be written before uploads wait, too: what they have read, small requests would
+// have to wait behind.
+const backlog = 128 << 10
+
+// takesData reports whether DATA may be appended to what is pending; if not, s is told of the moment when it may. A worker
+// that knows no window gets a piece when the pipe has taken the one before.
+func (f *Framed) takesData(s *stream) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return !f.writing
+	open := len(f.pending) < backlog
+	if !f.talk.window {
+		open = !f.writing
+	}
+	if !open {
+		f.stalled = append(f.stalled, s)
+	}
+	return open
+}
+
+// resumeUploads tells those that wait that less is pending, or nothing. f.mu is held.
+func (f *Framed) resumeUploads() {
+	for _, s := range f.stalled {
+		signal(s.more)
+	}
+	clear(f.stalled)
+	f.stalled = f.stalled[:0]
 }
 
 // sendData sends a piece of the body, unless the exchange is over: frames that cross on the pipes are the worker's to

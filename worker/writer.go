@@ -59,20 +59,53 @@ func (p *pipe) unread() (bytes uint64) {
 	return bytes
 }
 
+// worthWaiting is up to how many bytes the writer lets others add theirs before it writes.
+const worthWaiting = 4 << 10
+
 // unlockAndFlush releases f.mu, which is held, after something was appended to pending, and writes it out unless
-// somebody else does already. It never waits for the worker: what a full pipe does not take is left to a goroutine.
+// somebody else does already, or will. It never waits for the worker: what a full pipe does not take is left to a goroutine.
 func (f *Framed) unlockAndFlush() {
+	alone := len(f.streams) < 2 || len(f.pending) > worthWaiting
+	if f.corked || !f.takeTurn() {
+		f.mu.Unlock()
+		return
+	}
+	f.mu.Unlock()
+	if !alone {
+		runtime.Gosched() // whoever can run now may have more to send: with 32 callers an exchange takes a third less time
+	}
+	f.flush()
+}
+
+// uncork writes out what was appended since the end of a stream. It is the reader's.
+func (f *Framed) uncork() {
+	if !f.corked { // nobody else sets it
+		return
+	}
+	f.mu.Lock()
+	f.corked = false
+	mine := (len(f.pending) > 0 || f.leaving) && f.takeTurn()
+	f.mu.Unlock()
+	if mine {
+		f.flush()
+	}
+}
+
+// takeTurn makes the caller the writer, unless there is one, or nothing may be written any more. f.mu is held.
+func (f *Framed) takeTurn() bool {
 	if f.deaf {
 		f.pending = f.pending[:0]
 	}
 	if f.deaf || f.writing {
-		f.mu.Unlock()
-		return
+		return false
 	}
 	f.writing = true
 	f.writers.Add(1) // before deaf is set, after which reap waits
-	f.mu.Unlock()
-	runtime.Gosched() // whoever can run now may have more to send: with 32 callers an exchange takes a third less time
+	return true
+}
+
+// flush is a writer's turn.
+func (f *Framed) flush() {
 	for buf := f.takePending(); buf != nil; buf = f.takePending() {
 		rest, err := f.stdin.write(buf)
 		if err != nil {
@@ -111,11 +144,12 @@ func (f *Framed) takePending() []byte {
 		buf := f.pending
 		f.pending, f.spare = keep(f.spare, keepPending), buf
 		f.queued += uint64(len(buf))
+		f.resumeUploads()
 		return buf
 	}
 	f.writing = false
 	f.writers.Done()
-	signal(f.drained)
+	f.resumeUploads()
 	if f.leaving && len(f.streams) == 0 && !f.deaf {
 		f.deaf = true
 		_ = f.proc.Stdin.Close() // nothing is lost: all was written

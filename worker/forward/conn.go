@@ -1,0 +1,144 @@
+package forward
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/valyala/fasthttp"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// readBuffer holds the heads of most responses; one with a larger head gets largest.
+	readBuffer = 4 << 10
+	largest    = 1 << 20
+)
+
+// conn is a connection to the server.
+type conn struct {
+	*net.TCPConn
+	r     *bufio.Reader
+	head  fasthttp.ResponseHeader
+	out   []byte    // what is written at once
+	used  bool      // for an exchange before this one
+	timed bool      // it has a deadline
+	since time.Time // when it became idle
+}
+
+func newConn(tcp *net.TCPConn) *conn {
+	cn := &conn{TCPConn: tcp, r: bufio.NewReaderSize(tcp, readBuffer)}
+	cn.head.DisableNormalizing()
+	cn.head.SetNoDefaultContentType(true)
+	return cn
+}
+
+// dial opens a connection.
+func (c *Client) dial(ctx context.Context, deadline time.Time) (*conn, error) {
+	dialer := c.dialer
+	dialer.Deadline = deadline
+	opened, err := dialer.DialContext(ctx, "tcp", c.addr)
+	if err != nil {
+		return nil, &BrokenError{Unsent: true, Err: err}
+	}
+	tcp, ok := opened.(*net.TCPConn)
+	if !ok {
+		_ = opened.Close() // it was never used
+		return nil, &BrokenError{Unsent: true, Err: fmt.Errorf("%s is no TCP address", c.addr)}
+	}
+	return newConn(tcp), nil
+}
+
+// take returns an idle connection, or nil. safe says that it must not be one that the server has closed meanwhile.
+func (c *Client) take(safe bool) *conn {
+	for {
+		cn := c.pop()
+		if cn == nil || time.Since(cn.since) < idleTimeout && (!safe || cn.open()) {
+			return cn
+		}
+		_ = cn.Close() // nobody uses it
+	}
+}
+
+func (c *Client) pop() *conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := len(c.idle)
+	if n == 0 {
+		return nil
+	}
+	cn := c.idle[n-1]
+	c.idle[n-1] = nil
+	c.idle = c.idle[:n-1]
+	return cn
+}
+
+// put keeps a connection for later, or closes it.
+func (c *Client) put(cn *conn) {
+	cn.used, cn.since = true, time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.idle) >= idleMost {
+		_ = cn.Close() // nothing is lost
+		return
+	}
+	c.idle = append(c.idle, cn)
+	if !c.awake {
+		c.awake = true
+		c.sweep.Reset(idleTimeout)
+	}
+}
+
+// closeIdle closes the connections that were idle for long.
+func (c *Client) closeIdle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, old := time.Now(), 0
+	for old < len(c.idle) && now.Sub(c.idle[old].since) >= idleTimeout {
+		_ = c.idle[old].Close() // nobody uses it
+		old++
+	}
+	c.idle = slices.Delete(c.idle, 0, old)
+	c.awake = len(c.idle) > 0 && !c.closed
+	if c.awake {
+		c.sweep.Reset(idleTimeout - now.Sub(c.idle[0].since))
+	}
+}
+
+// open reports whether the server has neither closed the idle connection nor written to it.
+func (cn *conn) open() bool {
+	raw, err := cn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	quiet := false
+	err = raw.Read(func(fd uintptr) bool {
+		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		quiet = err == syscall.EAGAIN
+		return true
+	})
+	return err == nil && quiet
+}
+
+// limit sets the deadline of all that follows; the zero time is none.
+func (cn *conn) limit(deadline time.Time) {
+	if cn.timed || !deadline.IsZero() {
+		_ = cn.SetDeadline(deadline) // a closed connection fails in what follows
+		cn.timed = !deadline.IsZero()
+	}
+}
+
+// enlarge gives the connection the largest buffer, for a head that does not fit the present one.
+func (cn *conn) enlarge() {
+	begun, err := cn.r.Peek(cn.r.Buffered())
+	if err != nil {
+		return // there is as much as it says
+	}
+	cn.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(begun)), cn.TCPConn), largest)
+}
