@@ -1,11 +1,12 @@
 package supervisor
 
 import (
-	"bufio"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,24 +26,34 @@ const (
 
 // findCgroup finds the memory controller of this process in a file system, usually that of "/".
 func findCgroup(root fs.FS) cgroup {
-	file, err := root.Open("proc/self/cgroup")
-	if err != nil {
-		return cgroup{}
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		parts := strings.SplitN(lines.Text(), ":", 3) // hierarchy:controllers:path
-		if len(parts) != 3 {
-			continue
-		}
+	for _, m := range memberships(root) {
 		switch {
-		case parts[1] == "memory" || strings.Contains(","+parts[1]+",", ",memory,"):
-			return cgroup{upward(v1Root, parts[2]), "memory.limit_in_bytes", "memory.usage_in_bytes"}
-		case parts[0] == "0" && exists(root, v2Root+"/cgroup.controllers"):
-			return cgroup{upward(v2Root, parts[2]), "memory.max", "memory.current"}
+		case slices.Contains(m.controllers, "memory"):
+			return cgroup{upward(v1Root, m.path), "memory.limit_in_bytes", "memory.usage_in_bytes"}
+		case m.version2 && exists(root, v2Root+"/cgroup.controllers"):
+			return cgroup{upward(v2Root, m.path), "memory.max", "memory.current"}
 		}
 	}
 	return cgroup{}
+}
+
+// membership is a group that this process is in: of version 2, or of some controllers of version 1.
+type membership struct {
+	version2    bool
+	controllers []string
+	path        string
+}
+
+// memberships are those of this process, in the kernel's order; none when it does not tell.
+func memberships(root fs.FS) []membership {
+	var all []membership
+	for line := range strings.Lines(text(root, "proc/self/cgroup")) {
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3) // hierarchy:controllers:path
+		if len(parts) == 3 {
+			all = append(all, membership{parts[0] == "0", strings.Split(parts[1], ","), parts[2]})
+		}
+	}
+	return all
 }
 
 // upward lists the folder at below and all above it up to root. In a container below may be a path of the host's that is
@@ -63,24 +74,35 @@ func exists(root fs.FS, name string) bool {
 // budget returns the memory that the container may take, in bytes: the smallest limit on the way to the root, or the
 // machine's when there is none.
 func (c cgroup) budget(root fs.FS, machine int64) int64 {
-	least := machine
-	for _, folder := range c.folders {
-		if limit, err := number(root, folder+"/"+c.limit); err == nil && limit > 0 {
-			least = min(least, limit)
-		}
-	}
-	return least
+	_, limit := c.tightest(root)
+	return min(machine, limit)
 }
 
-// used returns what the container takes, in bytes, without the part of the page cache that the kernel gives back when it
-// must; 0 when it cannot be told.
+// used returns what is taken, in bytes, of the group whose limit is the budget, without the part of the page cache that the
+// kernel gives back when it must; 0 when it cannot be told.
 func (c cgroup) used(root fs.FS) int64 {
-	for _, folder := range c.folders {
-		if usage, err := number(root, folder+"/"+c.usage); err == nil {
-			return max(0, usage-inactiveFile(root, folder+"/memory.stat"))
+	folder, _ := c.tightest(root)
+	usage, err := number(root, folder+"/"+c.usage)
+	if err != nil {
+		return 0
+	}
+	return max(0, usage-inactiveFile(root, folder+"/memory.stat"))
+}
+
+// tightest returns the folder of the group with the smallest limit on the way to the root; without any limit, the innermost
+// that is there.
+func (c cgroup) tightest(root fs.FS) (folder string, limit int64) {
+	limit = math.MaxInt64
+	for _, f := range c.folders {
+		found, err := number(root, f+"/"+c.limit)
+		switch {
+		case err == nil && found > 0 && found < limit:
+			folder, limit = f, found
+		case folder == "" && exists(root, f+"/"+c.usage):
+			folder = f
 		}
 	}
-	return 0
+	return folder, limit
 }
 
 // inactiveFile reads one row of memory.stat; version 1 has it with the groups below in total_inactive_file.

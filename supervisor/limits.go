@@ -16,8 +16,8 @@ const (
 type Limits struct {
 	// Soft is what a worker is replaced over, successor first; Hard what it is killed over.
 	Soft, Hard int64
-	// Budget is the container's memory, and Share a worker's part of it, when it was asked for.
-	Budget, Share int64
+	// Budget is the container's memory, Own what the watchdog took of it at the start, and Share a worker's part.
+	Budget, Own, Share int64
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 // resolve replaces Auto: a worker's share is what is usable of the budget, less what we take ourselves, divided by the
 // workers there may be and one successor.
 func (c Config) resolve(budget, own int64) Limits {
-	l := Limits{Soft: c.MemorySoft, Hard: c.MemoryHard, Budget: budget}
+	l := Limits{Soft: c.MemorySoft, Hard: c.MemoryHard, Budget: budget, Own: own}
 	l.Share = max(1, (budget/100*usable-own)/int64(c.Workers+1))
 	if l.Soft == Auto {
 		l.Soft = l.Share / 100 * softPart
@@ -50,6 +50,7 @@ type reading struct {
 	age      time.Duration
 	maxAge   time.Duration // 0 is none
 	memory   int64
+	leaves   bool // it is to go already, or has begun to
 }
 
 // verdict is what the pool is asked for.
@@ -59,22 +60,52 @@ type verdict struct {
 }
 
 // judge names the workers that must go. usage is what the whole container takes; when that is near the budget the largest
-// idle worker goes, one at a time. A worker younger than minAge is only judged by the hard limit: where the limit is
-// below what a worker needs to start, replacing it would never end.
+// idle worker goes, one at a time. A worker that is younger than minAge, or leaves already, is only judged by the hard
+// limit: where a limit is below what a worker needs to start, replacing it would never end.
 func (l Limits) judge(workers []reading, usage int64, minAge time.Duration) []verdict {
 	var verdicts []verdict
 	var largest *reading
+	leaves := false
 	for i, w := range workers {
+		leaves = leaves || w.leaves
 		if why := l.why(w, minAge); why != "" {
 			verdicts = append(verdicts, verdict{w.serial, why})
 		} else if w.inflight == 0 && w.age >= minAge && (largest == nil || w.memory > largest.memory) {
 			largest = &workers[i]
 		}
 	}
-	if len(verdicts) == 0 && largest != nil && l.Budget > 0 && usage > l.Budget/100*usable {
+	if len(verdicts) == 0 && !leaves && largest != nil && l.near(usage) {
 		verdicts = append(verdicts, verdict{largest.serial, life.MemorySoft})
 	}
 	return verdicts
+}
+
+// near reports whether so much is near the budget.
+func (l Limits) near(usage int64) bool { return l.Budget > 0 && usage > l.Budget/100*usable }
+
+// first is what each worker took when it was measured first, in bytes, by serial.
+type first map[uint64]int64
+
+// next is the same after another round: workers come and go.
+func (f first) next(took map[uint64]life.Usage) first {
+	n := make(first, len(took))
+	for serial, now := range took {
+		memory, known := f[serial]
+		if !known {
+			memory = now.Memory
+		}
+		n[serial] = memory
+	}
+	return n
+}
+
+// tight reports whether there is no memory for one worker more: it will take as much as those there are took at first.
+func (l Limits) tight(f first, usage int64) bool {
+	largest := int64(0)
+	for _, memory := range f {
+		largest = max(largest, memory)
+	}
+	return l.near(usage + largest)
 }
 
 // why is the reason for which one worker must go, whatever the others do; "" when there is none.
@@ -82,7 +113,7 @@ func (l Limits) why(w reading, minAge time.Duration) life.Reason {
 	switch {
 	case l.Hard > 0 && w.memory > l.Hard:
 		return life.MemoryHard
-	case w.age < minAge:
+	case w.leaves || w.age < minAge:
 		return ""
 	case l.Soft > 0 && w.memory > l.Soft:
 		return life.MemorySoft

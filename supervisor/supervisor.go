@@ -1,8 +1,10 @@
-// Package supervisor judges workers by measurement, memory, age and heartbeat, and asks the pool to retire those that fail. It
-// changes no state of its own accord: it may be late, wrong or absent, and no request notices.
+// Package supervisor judges workers by measurement, memory, age and heartbeat, and asks the pool to retire those that fail. Its
+// Scaler judges how many there should be. Neither changes a state of its own accord: they may be late, wrong or absent, and
+// no request notices.
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +26,7 @@ type Config struct {
 	PingInterval time.Duration
 	// PingMisses is after how many intervals without an answer a worker is taken for dead; at least 1.
 	PingMisses int
-	// MemoryInterval is how often memory is measured, and age looked at; 0 turns both off.
+	// MemoryInterval is how often memory is measured, and age looked at; 0 leaves it at age.
 	MemoryInterval time.Duration
 	// MemorySoft and MemoryHard are limits for one worker in bytes, or Auto, or Off.
 	MemorySoft, MemoryHard int64
@@ -34,6 +36,8 @@ type Config struct {
 	MinAge time.Duration
 	// Workers is how many workers there may be; it divides the container's memory.
 	Workers int
+	// IdleTimeout is after how long without a request an elastic pool lets a worker go; 0 is never.
+	IdleTimeout time.Duration
 }
 
 // Validate reports every field that is out of range.
@@ -53,6 +57,7 @@ func (c Config) Validate() error {
 		"worker_memory_soft is %d: it must be at most worker_memory_hard, which is %d", c.MemorySoft, c.MemoryHard)
 	bad(!slices.Contains(Metrics, c.MemoryMetric), "memory_metric is %q: it must be one of %s", c.MemoryMetric, strings.Join(Metrics, ", "))
 	bad(c.MinAge < 0, "worker_min_age is %v: it must be 0 or more", c.MinAge)
+	bad(c.IdleTimeout < 0, "worker_idle_timeout is %v: it must be 0, which is never, or more", c.IdleTimeout)
 	return errors.Join(errs...)
 }
 
@@ -61,6 +66,7 @@ type Pool interface {
 	Snapshot() pool.Snapshot
 	Ping(serial uint64)
 	Retire(serial uint64, why life.Reason) bool
+	Tighten(tight bool)
 }
 
 // Observer is told of every answered PING.
@@ -78,29 +84,51 @@ type Supervisor struct {
 	limits Limits
 	hearts map[uint64]heart // by serial
 
-	mu   sync.Mutex // guards took
-	took map[uint64]int64
+	first    first
+	crashing bool // it was said that most workers crash
+
+	before  map[uint64]sample // by serial
+	sampled time.Time
+
+	mu    sync.Mutex // guards usage
+	usage map[uint64]life.Usage
 }
 
 // New returns a supervisor of the pool. It looks up the container's memory and says which limits follow from it.
 func New(cfg Config, pool Pool, watch Observer, log *zap.Logger) (*Supervisor, error) {
 	s := &Supervisor{cfg: cfg, pool: pool, watch: watch, log: log, hearts: map[uint64]heart{}, cgroup: findCgroup(filesystem())}
+	var err error
+	s.limits, err = cfg.limits(s.cgroup)
+	return s, err
+}
+
+// limits are those that follow from the container's memory.
+func (c Config) limits(group cgroup) (Limits, error) {
 	machine, err := physical()
 	if err != nil {
-		return nil, err
+		return Limits{}, err
 	}
-	s.limits = cfg.resolve(s.cgroup.budget(filesystem(), machine), memory(int32(os.Getpid()), false))
-	return s, nil
+	return c.resolve(group.budget(filesystem(), machine), memory(int32(os.Getpid()), false)), nil
+}
+
+// WorkerMemory returns what one worker may take, in bytes: its hard limit, or its share of the container's memory when that
+// is off.
+func (c Config) WorkerMemory() (int64, error) {
+	l, err := c.limits(findCgroup(filesystem()))
+	if l.Hard == Off {
+		return l.Share, err
+	}
+	return l.Hard, err
 }
 
 // Limits are those in force.
 func (s *Supervisor) Limits() Limits { return s.limits }
 
-// Memory returns what each worker took when it was measured last, in bytes, by serial.
-func (s *Supervisor) Memory() map[uint64]int64 {
+// Usage returns what each worker took when it was measured last, by serial. It is not changed any more.
+func (s *Supervisor) Usage() map[uint64]life.Usage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.took
+	return s.usage
 }
 
 // Run watches until ctx ends.
@@ -108,8 +136,8 @@ func (s *Supervisor) Run(ctx context.Context) {
 	s.sayLimits()
 	pings, stopPings := ticker(s.cfg.PingInterval)
 	defer stopPings()
-	measures, stopMeasures := ticker(s.cfg.MemoryInterval)
-	defer stopMeasures()
+	looks, stopLooks := ticker(cmp.Or(s.cfg.MemoryInterval, time.Second))
+	defer stopLooks()
 	last := time.Now()
 	for {
 		select {
@@ -118,8 +146,8 @@ func (s *Supervisor) Run(ctx context.Context) {
 		case now := <-pings:
 			s.listen(time.Since(last))
 			last = now
-		case <-measures:
-			s.measure()
+		case <-looks:
+			s.look()
 		}
 	}
 }
@@ -139,7 +167,7 @@ func (s *Supervisor) sayLimits() {
 		return
 	}
 	fields := []zap.Field{zap.Int64("soft_bytes", l.Soft), zap.Int64("hard_bytes", l.Hard), zap.Int64("budget_bytes", l.Budget),
-		zap.Int64("share_bytes", l.Share), zap.Int("workers", s.cfg.Workers)}
+		zap.Int64("own_bytes", l.Own), zap.Int64("share_bytes", l.Share), zap.Int("workers", s.cfg.Workers)}
 	if l.Share < small {
 		s.log.Warn("memory limits are very small", fields...)
 		return
@@ -155,7 +183,7 @@ func (s *Supervisor) listen(since time.Duration) {
 	}
 	hearts := make(map[uint64]heart, len(s.hearts))
 	for _, slot := range s.pool.Snapshot().Slots {
-		if slot.State != pool.Ready {
+		if slot.State != pool.Ready && !finishes(slot) {
 			continue
 		}
 		before := s.hearts[slot.ID.Serial]
@@ -173,36 +201,5 @@ func (s *Supervisor) listen(since time.Duration) {
 	s.hearts = hearts
 }
 
-// measure looks at the memory of every worker, all in one pass, and waits for none.
-func (s *Supervisor) measure() {
-	slots := s.pool.Snapshot().Slots
-	groups := map[int]bool{}
-	for _, slot := range slots {
-		if slot.Vitals.Pid > 0 { // of a worker that is not reaped: the pid is its own
-			groups[slot.Vitals.Pid] = true
-		}
-	}
-	byGroup, err := groupMemory(groups, s.cfg.MemoryMetric == "pss")
-	if err != nil {
-		s.log.Warn("memory could not be measured", zap.Error(err))
-		return
-	}
-	took := make(map[uint64]int64, len(slots))
-	var readings []reading
-	for _, slot := range slots {
-		bytes, there := byGroup[slot.Vitals.Pid]
-		if !there {
-			continue
-		}
-		took[slot.ID.Serial] = bytes
-		if slot.State == pool.Ready {
-			readings = append(readings, reading{slot.ID.Serial, slot.Inflight, slot.Age, slot.MaxAge, bytes})
-		}
-	}
-	s.mu.Lock()
-	s.took = took
-	s.mu.Unlock()
-	for _, v := range s.limits.judge(readings, s.cgroup.used(filesystem()), s.cfg.MinAge) {
-		s.pool.Retire(v.serial, v.why)
-	}
-}
+// finishes reports whether a worker that leaves has requests left, so that it still hears us.
+func finishes(slot pool.SlotInfo) bool { return slot.State == pool.Draining && slot.Inflight > 0 }

@@ -2,14 +2,11 @@ package supervisor
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -32,10 +29,10 @@ func TestLimitsFollowFromTheContainer(t *testing.T) {
 		workers    int
 		want       Limits
 	}{
-		"auto":     {Auto, Auto, 1, Limits{Soft: 344 * mib, Hard: 430 * mib, Budget: 1000 * mib, Share: 430 * mib}},
-		"off":      {Off, Off, 1, Limits{Budget: 1000 * mib, Share: 430 * mib}},
-		"explicit": {5, 6, 1, Limits{Soft: 5, Hard: 6, Budget: 1000 * mib, Share: 430 * mib}},
-		"crowded":  {Auto, Auto, 1 << 40, Limits{Soft: 0, Hard: 1, Budget: 1000 * mib, Share: 1}},
+		"auto":     {Auto, Auto, 1, Limits{Soft: 344 * mib, Hard: 430 * mib, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"off":      {Off, Off, 1, Limits{Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"explicit": {5, 6, 1, Limits{Soft: 5, Hard: 6, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"crowded":  {Auto, Auto, 1 << 40, Limits{Soft: 0, Hard: 1, Budget: 1000 * mib, Own: 40 * mib, Share: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Config{MemorySoft: c.soft, MemoryHard: c.hard, Workers: c.workers}.resolve(1000*mib, 40*mib)
@@ -56,16 +53,19 @@ func TestWorkersAreJudged(t *testing.T) {
 		want    []verdict
 	}{
 		"nobody":                       {},
-		"all well":                     {[]reading{{1, 0, old, 0, 100}, {2, 1, old, 0, 10}}, 900, nil},
-		"over the soft limit":          {[]reading{{1, 0, old, 0, 101}, {2, 1, old, 0, 200}}, 0, []verdict{{1, life.MemorySoft}, {2, life.MemorySoft}}},
-		"over the hard limit":          {[]reading{{1, 3, old, 0, 201}}, 0, []verdict{{1, life.MemoryHard}}},
-		"young, over the soft limit":   {[]reading{{1, 0, young, 0, 150}}, 0, nil},
-		"young, over the hard limit":   {[]reading{{1, 0, young, 0, 250}}, 0, []verdict{{1, life.MemoryHard}}},
-		"too old":                      {[]reading{{1, 2, old, time.Minute, 1}, {2, 0, old, time.Hour, 1}}, 0, []verdict{{1, life.MaxAge}}},
-		"near the budget":              {[]reading{{1, 0, old, 0, 50}, {2, 0, old, 0, 60}, {3, 1, old, 0, 70}}, 901, []verdict{{2, life.MemorySoft}}},
-		"near the budget, all busy":    {[]reading{{1, 1, old, 0, 50}}, 1000, nil},
-		"near the budget, all young":   {[]reading{{1, 0, young, 0, 50}}, 1000, nil},
-		"near the budget and one over": {[]reading{{1, 0, old, 0, 50}, {2, 0, old, 0, 150}}, 1000, []verdict{{2, life.MemorySoft}}},
+		"all well":                     {[]reading{{1, 0, old, 0, 100, false}, {2, 1, old, 0, 10, false}}, 900, nil},
+		"over the soft limit":          {[]reading{{1, 0, old, 0, 101, false}, {2, 1, old, 0, 200, false}}, 0, []verdict{{1, life.MemorySoft}, {2, life.MemorySoft}}},
+		"over the hard limit":          {[]reading{{1, 3, old, 0, 201, false}}, 0, []verdict{{1, life.MemoryHard}}},
+		"young, over the soft limit":   {[]reading{{1, 0, young, 0, 150, false}}, 0, nil},
+		"young, over the hard limit":   {[]reading{{1, 0, young, 0, 250, false}}, 0, []verdict{{1, life.MemoryHard}}},
+		"too old":                      {[]reading{{1, 2, old, time.Minute, 1, false}, {2, 0, old, time.Hour, 1, false}}, 0, []verdict{{1, life.MaxAge}}},
+		"near the budget":              {[]reading{{1, 0, old, 0, 50, false}, {2, 0, old, 0, 60, false}, {3, 1, old, 0, 70, false}}, 901, []verdict{{2, life.MemorySoft}}},
+		"near the budget, all busy":    {[]reading{{1, 1, old, 0, 50, false}}, 1000, nil},
+		"near the budget, all young":   {[]reading{{1, 0, young, 0, 50, false}}, 1000, nil},
+		"near the budget and one over": {[]reading{{1, 0, old, 0, 50, false}, {2, 0, old, 0, 150, false}}, 1000, []verdict{{2, life.MemorySoft}}},
+		"leaves already, over soft":    {[]reading{{1, 0, old, time.Minute, 150, true}}, 0, nil},
+		"leaves already, over hard":    {[]reading{{1, 2, young, 0, 250, true}}, 0, []verdict{{1, life.MemoryHard}}},
+		"near, while somebody leaves":  {[]reading{{1, 0, old, 0, 50, false}, {2, 1, old, 0, 60, true}}, 1000, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := l.judge(c.workers, c.usage, 10*time.Second)
@@ -75,10 +75,63 @@ func TestWorkersAreJudged(t *testing.T) {
 		})
 	}
 	t.Run("without limits nobody goes", func(t *testing.T) {
-		if got := (Limits{}).judge([]reading{{1, 0, old, 0, 1 << 50}}, 1<<50, 0); got != nil {
+		if got := (Limits{}).judge([]reading{{1, 0, old, 0, 1 << 50, false}}, 1<<50, 0); got != nil {
 			t.Errorf("got %v", got)
 		}
 	})
+}
+
+func TestMemoryIsTightWhereOneWorkerMoreWouldBeTooMuch(t *testing.T) {
+	l := Limits{Budget: 1000}
+	for name, c := range map[string]struct {
+		first first
+		usage int64
+		want  bool
+	}{
+		"nobody, much free":    {nil, 100, false},
+		"nobody, nothing free": {nil, 950, true},
+		"room for a new one":   {first{1: 60, 2: 100, 3: 40}, 800, false},
+		"no room for that":     {first{1: 60, 2: 101, 3: 40}, 800, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := l.tight(c.first, c.usage); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestWhatAWorkerTookAtFirstIsKeptAsLongAsItIsThere(t *testing.T) {
+	var f first
+	for _, round := range []struct {
+		took map[uint64]life.Usage
+		want first
+	}{
+		{map[uint64]life.Usage{1: {Memory: 10}}, first{1: 10}},
+		{map[uint64]life.Usage{1: {Memory: 90}, 2: {Memory: 20}}, first{1: 10, 2: 20}},
+		{map[uint64]life.Usage{2: {Memory: 80}, 3: {Memory: 30}}, first{2: 20, 3: 30}},
+		{nil, first{}},
+	} {
+		f = f.next(round.took)
+		if diff := cmp.Diff(round.want, f); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
+func TestOnlyWhoHasAWorkerIsJudged(t *testing.T) {
+	took := map[uint64]life.Usage{1: {Memory: 10}, 2: {Memory: 20}, 3: {Memory: 30}, 4: {Memory: 40}}
+	slots := []pool.SlotInfo{
+		{ID: life.ID{Serial: 1}, State: pool.Vacant},
+		{ID: life.ID{Serial: 2}, State: pool.Starting},
+		{ID: life.ID{Serial: 3}, State: pool.Ready, Inflight: 1, Age: time.Minute, MaxAge: time.Hour},
+		{ID: life.ID{Serial: 4}, State: pool.Draining},
+		{ID: life.ID{Serial: 5}, State: pool.Ready, Why: life.MaxAge},
+	}
+	want := []reading{{3, 1, time.Minute, time.Hour, 30, false}, {4, 0, 0, 0, 40, true}, {5, 0, 0, 0, 0, true}}
+	if diff := cmp.Diff(want, readingsOf(slots, took), cmp.AllowUnexported(reading{})); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestHeartIsJudgedByRounds(t *testing.T) {
@@ -119,91 +172,22 @@ func TestHeartIsJudgedByRounds(t *testing.T) {
 	}
 }
 
-func TestBudgetIsTheSmallestLimitOnTheWayUp(t *testing.T) {
-	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
-	for name, c := range map[string]struct {
-		files        fstest.MapFS
-		budget, used int64
+func TestProcessorTimeIsShownAsAPartOfOne(t *testing.T) {
+	for _, test := range []struct {
+		name        string
+		before, now sample
+		want        float64
 	}{
-		"no controller": {fstest.MapFS{}, 1000, 0},
-		"version 2": {fstest.MapFS{
-			"proc/self/cgroup":                 file("0::/a/b\n"),
-			"sys/fs/cgroup/cgroup.controllers": file("memory"),
-			"sys/fs/cgroup/a/memory.max":       file("300\n"),
-			"sys/fs/cgroup/a/b/memory.max":     file("max\n"),
-			"sys/fs/cgroup/a/b/memory.current": file("200\n"),
-			"sys/fs/cgroup/a/b/memory.stat":    file("anon 1\ninactive_file 50\n"),
-		}, 300, 150},
-		"version 2 in a namespace": {fstest.MapFS{
-			"proc/self/cgroup":                 file("0::/\n"),
-			"sys/fs/cgroup/cgroup.controllers": file("memory"),
-			"sys/fs/cgroup/memory.max":         file("400\n"),
-			"sys/fs/cgroup/memory.current":     file("100\n"),
-		}, 400, 100},
-		"version 2 without a limit": {fstest.MapFS{
-			"proc/self/cgroup":                 file("0::/a\n"),
-			"sys/fs/cgroup/cgroup.controllers": file("memory"),
-			"sys/fs/cgroup/a/memory.max":       file("max\n"),
-		}, 1000, 0},
-		"version 1": {fstest.MapFS{
-			"proc/self/cgroup":                                        file("5:cpu,cpuacct:/x\n4:memory:/docker/abc\n0::/\n"),
-			"sys/fs/cgroup/memory/memory.limit_in_bytes":              file("500\n"),
-			"sys/fs/cgroup/memory/memory.usage_in_bytes":              file("90\n"),
-			"sys/fs/cgroup/memory/memory.stat":                        file("inactive_file 1\ntotal_inactive_file 40\n"),
-			"sys/fs/cgroup/memory/docker/other/memory.limit_in_bytes": file("1\n"),
-		}, 500, 50},
-		"version 1 without a limit": {fstest.MapFS{
-			"proc/self/cgroup":                           file("4:memory:/\n"),
-			"sys/fs/cgroup/memory/memory.limit_in_bytes": file("9223372036854771712\n"),
-		}, 1000, 0},
+		{"half of one", sample{1, 10 * time.Second}, sample{1, 11 * time.Second}, 0.5},
+		{"two of them", sample{1, 10 * time.Second}, sample{1, 14 * time.Second}, 2},
+		{"the first measurement", sample{}, sample{1, 14 * time.Second}, 0},
+		{"a child has ended", sample{1, 10 * time.Second}, sample{1, 4 * time.Second}, 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			group := findCgroup(c.files)
-			if got := group.budget(c.files, 1000); got != c.budget {
-				t.Errorf("budget is %d, want %d", got, c.budget)
-			}
-			if got := group.used(c.files); got != c.used {
-				t.Errorf("used is %d, want %d", got, c.used)
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.now.since(test.before, 2*time.Second); got.CPU != test.want || got.Memory != 1 {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
-	}
-}
-
-func TestChildrenCountForTheirGroup(t *testing.T) {
-	// A shell with a child that takes 40 MiB: what is measured is the group.
-	cmd := exec.Command("python3", "-c", `
-import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "b = b'x' * (40 << 20); print('ready', flush=True); input()"], stdin=sys.stdin)
-child.wait()`)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { stdin.Close(); _ = cmd.Wait() }() // it ends with its child
-	ready := make([]byte, 5)
-	if _, err := out.Read(ready); err != nil || string(ready) != "ready" {
-		t.Fatalf("%q %v", ready, err)
-	}
-	group := cmd.Process.Pid
-	for _, pss := range []bool{false, true} {
-		took, err := groupMemory(map[int]bool{group: true}, pss)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if took[group] < 40*mib || took[group] > 120*mib {
-			t.Errorf("pss %v: the group takes %d MiB", pss, took[group]/mib)
-		}
-		if len(took) != 1 {
-			t.Errorf("measured %v", took)
-		}
 	}
 }
 
@@ -214,6 +198,13 @@ type staff struct {
 	pinged  []uint64
 	ponged  []time.Duration
 	retired []verdict
+	tight   bool
+}
+
+func (s *staff) Tighten(tight bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tight = tight
 }
 
 func (s *staff) Snapshot() pool.Snapshot {
@@ -251,6 +242,8 @@ func TestWorkerThatDoesNotAnswerIsRetired(t *testing.T) {
 		workers := &staff{slots: []pool.SlotInfo{
 			{ID: life.ID{Serial: 1}, State: pool.Ready},
 			{ID: life.ID{Serial: 2}, State: pool.Starting},
+			{ID: life.ID{Serial: 3}, State: pool.Draining}, // it may have closed its ears already
+			{ID: life.ID{Serial: 4}, State: pool.Draining, Inflight: 1, Vitals: life.Vitals{PingBusy: true}},
 		}}
 		s, err := New(Config{PingInterval: time.Second, PingMisses: 3, MemoryMetric: "rss"}, workers, workers, zap.NewNop())
 		if err != nil {
@@ -259,10 +252,10 @@ func TestWorkerThatDoesNotAnswerIsRetired(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
 		defer cancel()
 		s.Run(ctx)
-		if diff := cmp.Diff([]uint64{1}, workers.pinged); diff != "" {
+		if diff := cmp.Diff([]uint64{1, 4}, workers.pinged); diff != "" {
 			t.Error(diff)
 		}
-		if diff := cmp.Diff([]verdict{{1, life.Heartbeat}}, workers.retired, cmp.AllowUnexported(verdict{})); diff != "" {
+		if diff := cmp.Diff([]verdict{{1, life.Heartbeat}, {4, life.Heartbeat}}, workers.retired, cmp.AllowUnexported(verdict{})); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -317,14 +310,46 @@ func TestMemoryIsMeasuredAndJudged(t *testing.T) {
 	if got := workers.retired[0]; got != (verdict{7, life.MemorySoft}) {
 		t.Errorf("got %v", got)
 	}
-	if s.Memory()[7] < mib || len(s.Memory()) != 1 {
-		t.Errorf("measured %v", s.Memory())
+	if s.Usage()[7].Memory < mib || len(s.Usage()) != 1 {
+		t.Errorf("measured %v", s.Usage())
 	}
 	if logs.FilterMessage("memory limits of a worker").Len() != 1 {
 		t.Errorf("logged %v", logs.All())
 	}
 	if l := s.Limits(); l.Soft != 1 || l.Budget <= 0 {
 		t.Errorf("limits are %v", l)
+	}
+}
+
+func TestAgeIsJudgedAlsoWhereMemoryIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		workers := &staff{slots: []pool.SlotInfo{{ID: life.ID{Serial: 1}, State: pool.Ready, Age: time.Hour, MaxAge: time.Minute}}}
+		s, err := New(Config{PingMisses: 1, MemoryHard: 1, MemoryMetric: "rss"}, workers, workers, zap.NewNop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		s.Run(ctx)
+		if diff := cmp.Diff([]verdict{{1, life.MaxAge}}, workers.retired, cmp.AllowUnexported(verdict{})); diff != "" || workers.tight {
+			t.Errorf("%s tight: %v", diff, workers.tight)
+		}
+	})
+}
+
+func TestPoolIsToldThatMemoryIsTight(t *testing.T) {
+	workers := &staff{tight: true}
+	s, err := New(Config{MemoryInterval: time.Hour, PingMisses: 1, MemoryMetric: "rss"}, workers, workers, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tight := range []bool{false, true} {
+		if tight {
+			s.limits.Budget = 100 // of bytes, less than any process takes
+		}
+		if s.look(); workers.tight != tight {
+			t.Errorf("tight is %v with a budget of %d", workers.tight, s.limits.Budget)
+		}
 	}
 }
 
@@ -343,11 +368,17 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestVanishedProcessCountsNothing(t *testing.T) {
-	if got := memory(1<<30, false) + memory(1<<30, true); got != 0 {
-		t.Errorf("got %d", got)
+func TestCrashBudgetIsOneLoudLine(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	workers := &staff{}
+	s, err := New(Config{PingMisses: 1, MemoryMetric: "rss"}, workers, workers, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := memory(int32(os.Getpid()), false); got < mib {
-		t.Errorf("this test takes %d bytes", got)
+	for n, exceeded := range []bool{false, true, true, false, true} {
+		s.sayCrashes(pool.Snapshot{Crashes: 3, Target: 4, CrashBudgetExceeded: exceeded})
+		if want := []int{0, 1, 1, 1, 2}[n]; logs.Len() != want {
+			t.Errorf("round %d: %d lines, want %d", n, logs.Len(), want)
+		}
 	}
 }
