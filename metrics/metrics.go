@@ -16,6 +16,7 @@ import (
 
 // Metrics is every metric of one instance.
 type Metrics struct {
+	source   Source
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	took     *prometheus.HistogramVec
@@ -23,8 +24,8 @@ type Metrics struct {
 	waited   prometheus.Histogram
 	boot     prometheus.Histogram
 	ping     prometheus.Histogram
-	running  prometheus.Gauge
 	limited  atomic.Uint64 // requests over max_inflight: the other reasons are the pool's
+	refusals recent        // for any reason
 
 	series   sync.Map // of *series by seriesKey: labels are looked up once
 	integral integral
@@ -40,13 +41,17 @@ type series struct {
 	took     prometheus.Observer
 }
 
+// overInflight is the reason of a refusal that the server counts; the others are the pool's to count.
+const overInflight = "inflight_limit"
+
 // nativeFactor makes a native histogram beside the classic one, with buckets that grow by at most a tenth.
 const nativeFactor = 1.1
 
-// New returns the metrics of an instance whose pool is read through source.
+// New returns the metrics of an instance whose pool is read through source; nil is an instance without a pool.
 func New(source Source) *Metrics {
 	labels := []string{"code", "method"}
 	m := &Metrics{
+		source:   source,
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "http_requests_total", Help: "Requests answered, by status and method.",
@@ -61,12 +66,15 @@ func New(source Source) *Metrics {
 			"From the start of a worker's process to READY, in seconds.")),
 		ping: prometheus.NewHistogram(histogram("fwatchdog_worker_ping_seconds",
 			"From PING to PONG, in seconds.")),
-		running: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "http_requests_in_flight", Help: "Requests that are being served.",
-		}),
 	}
-	m.registry.MustRegister(m.requests, m.took, m.exec, m.waited, m.boot, m.ping, m.running, &poolCollector{source: source, metrics: m},
+	running := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "http_requests_in_flight", Help: "Requests that are being served.",
+	}, m.integral.now)
+	m.registry.MustRegister(m.requests, m.took, running,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if source != nil {
+		m.registry.MustRegister(m.exec, m.waited, m.boot, m.ping, &poolCollector{metrics: m})
+	}
 	return m
 }
 
@@ -86,22 +94,23 @@ func (m *Metrics) Booted(took time.Duration) { m.boot.Observe(took.Seconds()) }
 // Ponged counts a worker's sign of life.
 func (m *Metrics) Ponged(took time.Duration) { m.ping.Observe(took.Seconds()) }
 
-// Begin counts a request that has come.
-func (m *Metrics) Begin() {
-	m.running.Inc()
-	m.integral.begin()
-}
+// Begin counts a request that has come at that time.
+func (m *Metrics) Begin(at time.Time) { m.integral.begin(at.Sub(epoch)) }
 
-// End counts its answer. took is the time since Begin; waited the part of it that the request stood in line. refused
-// names the limit of the server that turned the request away, or is "".
-func (m *Metrics) End(method string, status int, took, waited time.Duration, refused string) {
-	m.running.Dec()
-	m.integral.end(took)
-	if refused != "" {
-		m.limited.Add(1)
-	} else {
+// End counts its answer. begun is the time of its Begin, took the time since; waited the part of it that the request stood
+// in line. refused names why it was turned away before a worker got it, or is "".
+func (m *Metrics) End(method string, status int, begun time.Time, took, waited time.Duration, refused string) {
+	m.integral.end(begun.Sub(epoch), took)
+	if refused == "" {
 		m.exec.Observe((took - waited).Seconds())
+	} else {
+		m.refusals.add(time.Now())
+	}
+	if refused == "" || waited > 0 {
 		m.waited.Observe(waited.Seconds())
+	}
+	if refused == overInflight {
+		m.limited.Add(1)
 	}
 	s := m.of(seriesKey{method, status})
 	s.requests.Inc()
@@ -132,21 +141,28 @@ type integral struct {
 
 var epoch = time.Now()
 
-func (i *integral) begin() {
-	now := time.Since(epoch)
+// begin adds one that begins so long after the epoch.
+func (i *integral) begin(at time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.running++
-	i.begun += now
+	i.begun += at
 }
 
-func (i *integral) end(took time.Duration) {
-	now := time.Since(epoch)
+// end takes away one that began then and took so long.
+func (i *integral) end(begun, took time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.running--
-	i.begun -= now - took
+	i.begun -= begun
 	i.over += took
+}
+
+// now is how many are in flight.
+func (i *integral) now() float64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return float64(i.running)
 }
 
 func (i *integral) seconds() float64 {

@@ -20,21 +20,23 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // source is an instance at one moment.
 type source struct{ snap pool.Snapshot }
 
-func (s *source) Snapshot() pool.Snapshot  { return s.snap }
-func (s *source) Memory() map[uint64]int64 { return map[uint64]int64{7: 1024} }
-func (s *source) Orphans() uint64          { return 3 }
+func (s *source) Snapshot() pool.Snapshot { return s.snap }
+func (s *source) Usage() map[uint64]life.Usage {
+	return map[uint64]life.Usage{7: {Memory: 1024}}
+}
+func (s *source) Orphans() uint64 { return 3 }
 func (s *source) Workers() metrics.WorkerCounts {
 	return metrics.WorkerCounts{Cancelled: map[string]uint64{"deadline": 4}, LateResponses: 5, ProtocolErrors: 6, StrayBytes: 7}
 }
 
 func instance() *source {
 	return &source{pool.Snapshot{
-		Capacity: 4, Inflight: 2, Queue: 1,
+		Capacity: 4, Inflight: 2, Queue: 1, CrashBudgetExceeded: true,
 		Slots: []pool.SlotInfo{
 			{ID: life.ID{Slot: 0, Serial: 7}, State: pool.Ready, Vitals: life.Vitals{Pid: 1}},
 			{ID: life.ID{Slot: 1, Serial: 6}, State: pool.Vacant},
 		},
-		Counts: pool.Counts{Starts: 8, Retries: 9, QueueFull: 10, QueueTimeout: 11, Draining: 12,
+		Counts: pool.Counts{Starts: 8, Retries: 9, QueueFull: 10, QueueTimeout: 11, NotReady: 14, Draining: 12,
 			Exits: map[life.Reason]uint64{life.Crash: 13}},
 	}}
 }
@@ -64,11 +66,11 @@ func scrape(t *testing.T, m *metrics.Metrics) map[string]float64 {
 
 func TestScrapeTellsOfPoolWorkersAndRequests(t *testing.T) {
 	m := metrics.New(instance())
-	m.Begin()
-	m.Begin()
-	m.Begin()
-	m.End("get", 200, 30*time.Millisecond, 10*time.Millisecond, "")
-	m.End("post", 429, 0, 0, "inflight_limit")
+	m.Begin(time.Now())
+	m.Begin(time.Now())
+	m.Begin(time.Now())
+	m.End("get", 200, time.Now(), 30*time.Millisecond, 10*time.Millisecond, "")
+	m.End("post", 429, time.Now(), 0, 0, "inflight_limit")
 	m.Booted(2 * time.Second)
 	m.Ponged(time.Millisecond)
 	got := scrape(t, m)
@@ -83,10 +85,12 @@ func TestScrapeTellsOfPoolWorkersAndRequests(t *testing.T) {
 		`fwatchdog_exec_seconds_sum`:                                              0.02,
 		`fwatchdog_capacity`:                                                      4,
 		`fwatchdog_inflight`:                                                      2,
+		`fwatchdog_crash_budget_exceeded`:                                         1,
 		`fwatchdog_queue_depth`:                                                   1,
 		`fwatchdog_rejected_total{reason="inflight_limit"}`:                       1,
 		`fwatchdog_rejected_total{reason="queue_full"}`:                           10,
 		`fwatchdog_rejected_total{reason="queue_timeout"}`:                        11,
+		`fwatchdog_rejected_total{reason="not_ready"}`:                            14,
 		`fwatchdog_rejected_total{reason="draining"}`:                             12,
 		`fwatchdog_retries_total`:                                                 9,
 		`fwatchdog_cancelled_total{reason="deadline"}`:                            4,
@@ -120,44 +124,11 @@ func TestNoLabelNamesAProcess(t *testing.T) {
 	}
 }
 
-func TestUtilizationHoldsWhatWasTurnedAway(t *testing.T) {
-	s := instance()
-	m := metrics.New(s)
-	first := scrape(t, m)["fwatchdog_utilization"]
-	if first < 0.75 {
-		t.Errorf("3 of 4 are asked for, utilization is %v", first)
-	}
-	s.snap.Capacity = 0
-	if got := scrape(t, m)["fwatchdog_utilization"]; got != 0 {
-		t.Errorf("without capacity it is %v", got)
-	}
-}
-
-func TestInflightTimeGrowsWhileRequestsRun(t *testing.T) {
-	m := metrics.New(instance())
-	begin := time.Now()
-	m.Begin()
-	m.Begin()
-	deadline := time.After(20 * time.Millisecond)
-	<-deadline
-	running := scrape(t, m)["fwatchdog_inflight_seconds_total"]
-	if lasted := time.Since(begin).Seconds(); running < 0.04 || running > 2*lasted {
-		t.Errorf("two requests for %v s: %v", lasted, running)
-	}
-	took := time.Since(begin)
-	m.End("get", 200, took, 0, "")
-	m.End("get", 200, took, 0, "")
-	over := scrape(t, m)["fwatchdog_inflight_seconds_total"]
-	if again := scrape(t, m)["fwatchdog_inflight_seconds_total"]; again != over || over < running-1e-3 {
-		t.Errorf("it was %v while they ran, %v and %v when they were over", running, over, again)
-	}
-}
-
 func BenchmarkRequest(b *testing.B) {
 	m := metrics.New(instance())
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Begin()
-		m.End("get", 200, time.Millisecond, 0, "")
+		m.Begin(time.Now())
+		m.End("get", 200, time.Now(), time.Millisecond, 0, "")
 	}
 }

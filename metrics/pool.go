@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,8 +16,8 @@ type Source interface {
 	Snapshot() pool.Snapshot
 	// Workers are counts that all workers, dead ones included, add up to.
 	Workers() WorkerCounts
-	// Memory is what each worker takes, in bytes, by serial.
-	Memory() map[uint64]int64
+	// Usage is what each worker takes, by serial.
+	Usage() map[uint64]life.Usage
 	// Orphans is how many orphans were reaped.
 	Orphans() uint64
 }
@@ -29,17 +28,13 @@ type WorkerCounts struct {
 	// LateResponses counts terminal frames that came after a CANCEL, ProtocolErrors violations, StrayBytes text where
 	// frames should be.
 	LateResponses, ProtocolErrors, StrayBytes uint64
+	// LinesDropped counts lines of functions that the log did not take because there were too many.
+	LinesDropped uint64
 }
 
 // poolCollector reads the pool when it is scraped.
 type poolCollector struct {
-	source  Source
 	metrics *Metrics
-
-	mu      sync.Mutex // guards the fields below
-	refused uint64     // as of a second ago or more
-	at      time.Time
-	rate    float64 // refusals a second
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -60,7 +55,9 @@ var (
 	descWorkers     = desc("fwatchdog_workers", "Slots by state.", "state")
 	descStarts      = desc("fwatchdog_worker_starts_total", "Workers that were started.")
 	descExits       = desc("fwatchdog_worker_exits_total", "Workers that have gone, by reason.", "reason")
+	descCrashing    = desc("fwatchdog_crash_budget_exceeded", "1 when over half as many workers crashed in the last minute as are kept, else 0.")
 	descStray       = desc("fwatchdog_worker_stray_bytes_total", "Bytes of text that workers wrote where frames should be.")
+	descDropped     = desc("fwatchdog_log_lines_dropped_total", "Lines of functions that were over log_rate.")
 	descOrphans     = desc("fwatchdog_orphans_reaped_total", "Orphaned processes whose status was taken as PID 1.")
 	descMemory      = desc("fwatchdog_worker_memory_bytes", "Memory that the worker's process group takes.", "slot")
 )
@@ -77,15 +74,17 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
 	}
-	snap, workers := c.source.Snapshot(), c.source.Workers()
+	snap, workers := c.metrics.source.Snapshot(), c.metrics.source.Workers()
 	gauge(descCapacity, float64(snap.Capacity))
 	gauge(descInflight, float64(snap.Inflight))
 	gauge(descQueue, float64(snap.Queue))
-	gauge(descUtilization, c.utilization(snap))
+	gauge(descCrashing, map[bool]float64{true: 1}[snap.CrashBudgetExceeded])
+	gauge(descUtilization, c.metrics.utilization(snap))
 	counter(descIntegral, c.metrics.integral.seconds())
-	counter(descRejected, float64(c.metrics.limited.Load()), "inflight_limit")
+	counter(descRejected, float64(c.metrics.limited.Load()), overInflight)
 	counter(descRejected, float64(snap.Counts.QueueFull), "queue_full")
 	counter(descRejected, float64(snap.Counts.QueueTimeout), "queue_timeout")
+	counter(descRejected, float64(snap.Counts.NotReady), "not_ready")
 	counter(descRejected, float64(snap.Counts.Draining), "draining")
 	counter(descRetries, float64(snap.Counts.Retries))
 	for reason, n := range workers.Cancelled {
@@ -94,20 +93,21 @@ func (c *poolCollector) Collect(out chan<- prometheus.Metric) {
 	counter(descLate, float64(workers.LateResponses))
 	counter(descProtocol, float64(workers.ProtocolErrors))
 	counter(descStray, float64(workers.StrayBytes))
+	counter(descDropped, float64(workers.LinesDropped))
 	counter(descStarts, float64(snap.Counts.Starts))
 	for _, reason := range life.Reasons {
 		counter(descExits, float64(snap.Counts.Exits[reason]), string(reason))
 	}
-	counter(descOrphans, float64(c.source.Orphans()))
-	c.collectSlots(snap, c.source.Memory(), gauge)
+	counter(descOrphans, float64(c.metrics.source.Orphans()))
+	c.collectSlots(snap, c.metrics.source.Usage(), gauge)
 }
 
-func (c *poolCollector) collectSlots(snap pool.Snapshot, memory map[uint64]int64, gauge func(*prometheus.Desc, float64, ...string)) {
+func (c *poolCollector) collectSlots(snap pool.Snapshot, usage map[uint64]life.Usage, gauge func(*prometheus.Desc, float64, ...string)) {
 	states := map[pool.State]int{}
 	for _, slot := range snap.Slots {
 		states[slot.State]++
-		if bytes, measured := memory[slot.ID.Serial]; measured {
-			gauge(descMemory, float64(bytes), strconv.Itoa(slot.ID.Slot))
+		if took, measured := usage[slot.ID.Serial]; measured {
+			gauge(descMemory, float64(took.Memory), strconv.Itoa(slot.ID.Slot))
 		}
 	}
 	for _, state := range pool.States {
@@ -115,23 +115,14 @@ func (c *poolCollector) collectSlots(snap pool.Snapshot, memory map[uint64]int64
 	}
 }
 
-// utilization is how much was asked of the pool, in parts of what it can do. What was turned away counts, so that a
-// scaler sees it.
-func (c *poolCollector) utilization(snap pool.Snapshot) float64 {
-	if snap.Capacity == 0 {
-		return 0
-	}
-	return (float64(snap.Inflight+snap.Queue) + c.refusals(snap.Counts)) / float64(snap.Capacity)
+// utilization is how much is asked of the pool, in parts of what it can do. What was turned away counts, so that a scaler
+// sees it. A pool that can do nothing now is taken for one that can do one thing at once.
+func (m *Metrics) utilization(snap pool.Snapshot) float64 {
+	asked := uint64(snap.Inflight+snap.Queue) + m.refusals.count(time.Now())
+	return float64(asked) / float64(max(1, snap.Capacity))
 }
 
-// refusals is how many requests a second were turned away since the last look, which was at least a second ago.
-func (c *poolCollector) refusals(counts pool.Counts) float64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	total := c.metrics.limited.Load() + counts.QueueFull + counts.QueueTimeout + counts.Draining
-	if since := time.Since(c.at); since >= time.Second {
-		c.rate = float64(total-c.refused) / since.Seconds()
-		c.refused, c.at = total, time.Now()
-	}
-	return c.rate
+// refused is how many requests were turned away since the start.
+func (m *Metrics) refused(counts pool.Counts) uint64 {
+	return m.limited.Load() + counts.QueueFull + counts.QueueTimeout + counts.NotReady + counts.Draining
 }

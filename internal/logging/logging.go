@@ -13,25 +13,37 @@ import (
 
 // Formats are the values of log_format, and Levels those of log_level.
 var (
-	Formats = []string{"json", "text"}
+	Formats = []string{"json", "text", "openfaas"}
 	Levels  = []string{"debug", "info", "warn", "error"}
 )
 
-// New returns a logger that writes records of the format to w, from level on: json for programs, text for people. An
-// unknown format or level is an error.
-func New(w io.Writer, format, level string) (*zap.Logger, error) {
-	least, err := levelOf(level)
+// Config says where a log goes and what it looks like.
+type Config struct {
+	// Format is one of Formats, Level one of Levels.
+	Format, Level string
+	// Err takes the records. In format openfaas, Out takes what the function wrote to its stdout.
+	Err, Out io.Writer
+	// Prefix gives the function's lines a date and a name in format openfaas.
+	Prefix bool
+}
+
+// New returns the logger.
+func (c Config) New() (*zap.Logger, error) {
+	least, err := levelOf(c.Level)
 	if err != nil {
 		return nil, err
 	}
-	out := zapcore.Lock(zapcore.AddSync(w))
-	switch format {
+	out := zapcore.Lock(zapcore.AddSync(c.Err))
+	switch c.Format {
 	case "json":
 		return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(jsonKeys()), out, least)), nil
 	case "text":
 		return zap.New(&textCore{LevelEnabler: least, out: out}), nil
+	case "openfaas":
+		stdout := zapcore.Lock(zapcore.AddSync(c.Out))
+		return zap.New(&lineCore{LevelEnabler: least, err: out, out: stdout, prefix: c.Prefix}), nil
 	}
-	return nil, fmt.Errorf("log_format is %q: it must be one of %s", format, strings.Join(Formats, ", "))
+	return nil, fmt.Errorf("log_format is %q: it must be one of %s", c.Format, strings.Join(Formats, ", "))
 }
 
 func levelOf(name string) (zapcore.Level, error) {

@@ -3,6 +3,7 @@ package logging
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -14,11 +15,16 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
+// newLogger returns a logger that writes all to w.
+func newLogger(w io.Writer, format, level string) (*zap.Logger, error) {
+	return Config{Format: format, Level: level, Err: w, Out: w, Prefix: true}.New()
+}
+
 // records is what use writes, all of it at one moment.
 func records(t *testing.T, format, level string, use func(*zap.Logger)) string {
 	t.Helper()
 	var b bytes.Buffer
-	log, err := New(&b, format, level)
+	log, err := newLogger(&b, format, level)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +73,22 @@ func TestTextIsOneLineWithFieldsInTheirOrder(t *testing.T) {
 	}
 }
 
+func TestTextHasTheEssenceBehindTheMessage(t *testing.T) {
+	got := records(t, "text", "info", func(log *zap.Logger) {
+		log.Info("request answered", zap.Int("status", 200), zap.Int("slot", 3), Essence([]string{"status"}, "%s %d", "GET /a?b=c", 200))
+		Wrote(log.With(zap.Int("slot", 3)), "stderr", `  File "x.py", line 1\x1b`+"\x1b[2J")
+	})
+	want := "04:05:06.007 INFO  request answered: GET /a?b=c 200  slot=3\n" +
+		`04:05:06.007 INFO  function wrote:   File "x.py", line 1\x1b\x1b[2J  slot=3 from=stderr` + "\n"
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	got = records(t, "json", "info", func(log *zap.Logger) { log.Info("m", zap.Int("status", 200), Essence([]string{"status"}, "x")) })
+	if !strings.Contains(got, `"message":"m","status":200}`) {
+		t.Errorf("as JSON it is %s", got)
+	}
+}
+
 func TestTextPutsSeveralLinesBelow(t *testing.T) {
 	got := records(t, "text", "info", func(log *zap.Logger) {
 		log.Warn("worker ended", zap.String("stderr", "Error: no module\n\n\tat x.js:1\r\n"), zap.Int("slot", 3),
@@ -94,6 +116,10 @@ func TestTextShowsValuesAsAPersonWouldWriteThem(t *testing.T) {
 		field zapcore.Field
 		want  string
 	}{
+		{"a time", zap.Duration("k", 78825145*time.Nanosecond), "k=78.8ms"},
+		{"a short time", zap.Duration("k", 679236*time.Nanosecond), "k=679µs"},
+		{"a long time", zap.Duration("k", -90*time.Minute-1234567*time.Microsecond), "k=-1h30m1s"},
+		{"no time", zap.Duration("k", 0), "k=0s"},
 		{"an empty text", zap.String("k", ""), `k=""`},
 		{"a text with a blank", zap.String("k", "a b"), `k="a b"`},
 		{"a text with a quote", zap.String("k", `a"b`), `k="a\"b"`},
@@ -170,7 +196,7 @@ func TestTextKeepsItsLevelBesideAnotherLog(t *testing.T) {
 	var grave, chatty bytes.Buffer
 	var cores []zapcore.Core
 	for level, out := range map[string]*bytes.Buffer{"warn": &grave, "debug": &chatty} {
-		log, err := New(out, "text", level)
+		log, err := newLogger(out, "text", level)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,13 +212,13 @@ func TestTextKeepsItsLevelBesideAnotherLog(t *testing.T) {
 
 func TestUnknownFormatAndLevelAreRefused(t *testing.T) {
 	for _, test := range []struct{ format, level, want string }{
-		{"xml", "info", `log_format is "xml": it must be one of json, text`},
-		{"", "info", `log_format is "": it must be one of json, text`},
+		{"xml", "info", `log_format is "xml": it must be one of json, text, openfaas`},
+		{"", "info", `log_format is "": it must be one of json, text, openfaas`},
 		{"json", "INFO", `log_level is "INFO": it must be one of debug, info, warn, error`},
 		{"json", "", `log_level is "": it must be one of debug, info, warn, error`},
 		{"text", "panic", `log_level is "panic": it must be one of debug, info, warn, error`},
 	} {
-		if _, err := New(&bytes.Buffer{}, test.format, test.level); err == nil || err.Error() != test.want {
+		if _, err := newLogger(&bytes.Buffer{}, test.format, test.level); err == nil || err.Error() != test.want {
 			t.Errorf("got %v, want %s", err, test.want)
 		}
 	}
@@ -219,7 +245,7 @@ func TestRecordsOfSeveralGoroutinesDoNotMix(t *testing.T) {
 	for _, format := range Formats {
 		t.Run(format, func(t *testing.T) {
 			out := &writes{t: t}
-			log, err := New(out, format, "info")
+			log, err := newLogger(out, format, "info")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -244,7 +270,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 func TestFailedWriteIsNotHidden(t *testing.T) {
-	log, err := New(full{}, "text", "info")
+	log, err := newLogger(full{}, "text", "info")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,8 +280,8 @@ func TestFailedWriteIsNotHidden(t *testing.T) {
 	}
 }
 
-func ExampleNew() {
-	log, err := New(os.Stdout, "text", "info")
+func ExampleConfig_New() {
+	log, err := Config{Format: "text", Level: "info", Err: os.Stdout}.New()
 	if err != nil {
 		panic(err)
 	}

@@ -10,11 +10,13 @@ import (
 	"time"
 	"unicode"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
 // textCore writes records for people: one line each, with the values that have several lines indented below it.
 //
+//	15:04:05.000 INFO  request answered: GET / 200, 5 bytes in 1.2ms  slot=3
 //	15:04:05.000 WARN  pool: worker ended  slot=3 reason=crash
 //	    stderr:
 //	        Error: Cannot find module 'x'
@@ -45,8 +47,15 @@ func (c *textCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 		line.WriteString(entry.LoggerName + ": ")
 	}
 	line.WriteString(printable(entry.Message))
+	essence, instead := essenceOf(fields)
+	if essence != "" {
+		line.WriteString(": " + printable(essence))
+	}
 	before := "  "
 	for _, f := range shown(slices.Concat(c.fields, fields)) {
+		if slices.Contains(instead, f.key) {
+			continue
+		}
 		if f.lines != "" {
 			writeBlock(&below, f)
 			continue
@@ -57,6 +66,32 @@ func (c *textCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	line.WriteByte('\n')
 	_, err := c.out.Write([]byte(line.String() + below.String()))
 	return err
+}
+
+// essence is what a record says in a few words, and the keys of the fields that say the same.
+type essence struct {
+	instead []string
+	format  string
+	args    []any
+}
+
+// Essence gives a record a text that format text has behind the message, instead of the fields with these keys. Other formats
+// leave it out.
+func Essence(instead []string, format string, args ...any) zap.Field {
+	return zap.Field{Type: zapcore.SkipType, Interface: essence{instead, format, args}}
+}
+
+// essenceOf is that of a record, and the keys that it stands for. That of a line of the function's is the line.
+func essenceOf(fields []zapcore.Field) (text string, instead []string) {
+	for _, f := range fields {
+		switch said := f.Interface.(type) {
+		case essence:
+			return fmt.Sprintf(said.format, said.args...), said.instead
+		case wrote:
+			return said.line, []string{"line"}
+		}
+	}
+	return "", nil
 }
 
 // Sync flushes what lies below.
@@ -107,7 +142,7 @@ func plain(value any) (text string, isText bool) {
 	case time.Time:
 		return value.Format(time.RFC3339Nano), true
 	case time.Duration:
-		return value.String(), true
+		return threeDigits(value).String(), true
 	}
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
@@ -116,6 +151,15 @@ func plain(value any) (text string, isText bool) {
 		return fmt.Sprint(value), true
 	}
 	return b.String(), false
+}
+
+// threeDigits is a time with as many digits as people read, and to the second when it is long.
+func threeDigits(d time.Duration) time.Duration {
+	unit := time.Nanosecond
+	for d.Abs()/unit >= 1000 && unit < time.Second {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // quoted puts a value in quotes that would else be taken for something that it is not.
