@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -16,23 +18,34 @@ import (
 // What can be wrong with a client's body.
 var (
 	errTooLarge = errors.New("the body is larger than max_body")
-	errTooSlow  = errors.New("the body did not come in time")
+	errTooSlow  = fmt.Errorf("%w in time", exchange.ErrBody)
 )
+
+// errWriteTimeout is why a call ends that was not over within the whole WriteTimeout: its connection is closed.
+var errWriteTimeout = fmt.Errorf("the response did not end within write_timeout: %w", context.Canceled)
 
 // upload is a client's body, read by one goroutine.
 type upload struct {
 	ctx     *fasthttp.RequestCtx
 	body    io.Reader
 	timeout time.Duration // for each piece
+	until   time.Time     // for all, instead; zero: no limit
 	limited bool
 	left    int64 // bytes that max_body still allows
 	ended   atomic.Bool
+	closed  atomic.Bool
 }
 
-// Read reads what there is, under a deadline that starts anew with each call.
+// Read reads what there is, under a deadline that starts anew with each call unless there is one for the whole body.
 func (u *upload) Read(p []byte) (int, error) {
-	if u.timeout > 0 {
+	switch {
+	case !u.until.IsZero():
+		_ = u.ctx.SetReadDeadline(u.until) // a closed connection fails in Read
+	case u.timeout > 0:
 		_ = u.ctx.SetReadDeadline(time.Now().Add(u.timeout)) // a closed connection fails in Read
+	}
+	if u.closed.Load() { // Close came before the deadline, which has made it undone
+		return 0, bodyError(os.ErrClosed)
 	}
 	n, err := u.body.Read(p)
 	if u.limited {
@@ -40,10 +53,10 @@ func (u *upload) Read(p []byte) (int, error) {
 			return 0, errTooLarge
 		}
 	}
-	if err != nil {
+	switch {
+	case err == io.EOF:
 		u.ended.Store(true)
-	}
-	if err != nil && err != io.EOF {
+	case err != nil:
 		err = bodyError(err)
 	}
 	return n, err
@@ -54,6 +67,7 @@ func (u *upload) Close() error {
 	if u.ended.Load() {
 		return nil
 	}
+	u.closed.Store(true)
 	return u.ctx.SetReadDeadline(time.Unix(1, 0))
 }
 
@@ -84,10 +98,35 @@ func (b *responseBody) Read([]byte) (int, error) { return 0, errors.ErrUnsupport
 // WriteTo passes on each piece as it comes. When the function does not finish, the connection is reset: the client must
 // not take what it got for the whole.
 func (b *responseBody) WriteTo(w io.Writer) (int64, error) {
+	if length := b.ctx.Response.Header.ContentLength(); length >= 0 {
+		w = &direct{b.ctx.Conn(), length}
+	}
 	n, err := b.stream.WriteTo(patient{b, w})
+	b.call.sent = n
 	if err != nil {
+		b.call.cause, b.call.cut = causeOf(err), cutBy(err)
 		abort(b.ctx.Conn())
 	}
+	return n, err
+}
+
+// direct writes a body of known length to the connection, past the buffer in which fasthttp would gather its pieces; that
+// is empty, for the head was flushed.
+type direct struct {
+	conn net.Conn
+	left int // bytes that are still to come
+}
+
+// errTooLong is a body that is longer than it said.
+var errTooLong = errors.New("the body is longer than its Content-Length")
+
+// Write is part of io.Writer.
+func (d *direct) Write(piece []byte) (int, error) {
+	if len(piece) > d.left {
+		return 0, errTooLong
+	}
+	n, err := d.conn.Write(piece)
+	d.left -= n
 	return n, err
 }
 
@@ -99,7 +138,8 @@ type patient struct {
 
 // Write is part of io.Writer.
 func (p patient) Write(piece []byte) (int, error) {
-	if timeout := p.body.call.server.cfg.WriteTimeout; timeout > 0 {
+	if cfg := &p.body.call.server.cfg; cfg.WriteTimeout > 0 && !cfg.Profile.WholeTimeouts {
+		timeout := cfg.WriteTimeout
 		_ = p.body.ctx.SetWriteDeadline(time.Now().Add(timeout)) // a closed connection fails in Write
 	}
 	return p.w.Write(piece)
@@ -108,7 +148,7 @@ func (p patient) Write(piece []byte) (int, error) {
 // Close is called by fasthttp when the body is written, or will not be.
 func (b *responseBody) Close() error {
 	err := b.stream.Close()
-	b.call.server.finish(b.call)
+	b.call.server.finish(b.call, time.Since(b.call.start))
 	return err
 }
 

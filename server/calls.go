@@ -4,32 +4,44 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/tracing"
 )
 
 // call is one request in flight. It is the context of its exchange: to make one per request costs nothing.
 type call struct {
 	exchange.Exchange
-	server  *Server
-	start   time.Time
-	method  string // for the metric: lower case, "unknown" when HTTP does not define it
-	status  int
-	refused string
-	body    responseBody
-	upload  upload
-	small   []byte // a small request's body
-	newID   [36]byte
-	text    []byte // for numbers in headers
+	server     *Server
+	start      time.Time
+	method     string // for the metric: lower case, "unknown" when HTTP does not define it
+	status     int
+	unmeasured bool  // the answer has not told the length of its body
+	sent       int64 // bytes of the answer's body
+	logged     bool  // the log has a line for it, however it ends
+	told       bool  // the log says already why it failed
+	refused    string
+	cause      string // a word for why the function's answer is missing, or the rest of it; "" where there is none
+	cut        bool   // the answer broke off after it had begun
+	trace      tracing.Trace
+	checked    time.Duration // what Config.Guard took
+	probe      bool          // /_/ready asks the function: neither limited nor counted
+	free       bool          // it may last as long as it likes; calls.mu guards it
+	body       responseBody
+	upload     upload
+	small      []byte // a small request's body
+	newID      [36]byte
+	text       []byte // for numbers in headers
 
-	mu   sync.Mutex // guards done and err
-	done chan struct{}
-	err  error
+	mu    sync.Mutex // guards done, err and after
+	done  chan struct{}
+	err   error
+	after []*func() // run when done is closed
 
 	prev, next *call // of the list in calls, which guards these and the rest
 	conn       net.Conn
@@ -54,23 +66,54 @@ func (c *call) Err() error {
 
 var _ context.Context = (*call)(nil)
 
+// AfterFunc is what context.AfterFunc uses, so that it costs no goroutine for a call that is not cancelled: f runs in one of
+// its own once Done is closed, unless stop was called before, which reports whether it was in time.
+func (c *call) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	c.after = append(c.after, &f)
+	return func() bool { return c.forget(&f) }
+}
+
+// forget takes a function off those that run after the call, and reports whether it was there.
+func (c *call) forget(f *func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(c.after, f)
+	if i < 0 {
+		return false
+	}
+	c.after = slices.Delete(c.after, i, i+1)
+	return true
+}
+
 func (c *call) cancel(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err == nil {
 		c.err = err
 		close(c.done)
+		for _, f := range c.after {
+			go (*f)()
+		}
+		c.after = nil
 	}
 }
 
 // calls is every request in flight, oldest first.
 type calls struct {
-	max   int
-	epoll int
+	max     int
+	longest time.Duration // a call may last; 0 is no limit
+	epoll   int
 
 	mu     sync.Mutex // guards all that follows
-	n      int
-	head   *call // the oldest
+	n      int        // probes included
+	probes int        // of them
+	head   *call      // the oldest
 	tail   *call
 	young  *call         // the oldest that is not watched yet
 	byFD   map[int]*call // those that are watched
@@ -78,27 +121,53 @@ type calls struct {
 	unused []*call
 }
 
-func newCalls(maxInflight int) (*calls, error) {
+func newCalls(maxInflight int, longest time.Duration) (*calls, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("watch for clients that leave: %w", err)
 	}
-	return &calls{max: maxInflight, epoll: epoll, byFD: map[int]*call{}}, nil
+	return &calls{max: maxInflight, longest: longest, epoll: epoll, byFD: map[int]*call{}}, nil
 }
 
 // keepCalls is how many calls are kept for later requests.
 const keepCalls = 1024
 
 // begin returns a call of s for a request on conn, or nil when there are too many in flight.
-func (t *calls) begin(s *Server, conn net.Conn) *call {
+func (t *calls) begin(s *Server, conn net.Conn, now time.Time) *call {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.isFull() {
+		return nil
+	}
+	return t.add(s, conn, now)
+}
+
+// beginProbe returns a call beyond the limit.
+func (t *calls) beginProbe(s *Server, conn net.Conn) *call {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.max > 0 && t.n >= t.max {
-		return nil
-	}
+	c := t.add(s, conn, now)
+	c.probe = true
+	t.probes++
+	return c
+}
+
+// full reports whether the next call would be refused.
+func (t *calls) full() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.isFull()
+}
+
+// isFull is full. t.mu is held.
+func (t *calls) isFull() bool { return t.max > 0 && t.n-t.probes >= t.max }
+
+// add returns a call that is in the list. t.mu is held.
+func (t *calls) add(s *Server, conn net.Conn, now time.Time) *call {
 	c := t.new()
 	c.server, c.start, c.conn = s, now, conn
+	c.sent, c.unmeasured, c.logged, c.told = 0, false, false, false
 	c.prev, c.next = t.tail, nil
 	if t.tail != nil {
 		t.tail.next = c
@@ -145,6 +214,11 @@ func (t *calls) end(c *call) {
 		_ = unix.EpollCtl(t.epoll, unix.EPOLL_CTL_DEL, c.fd, nil) // it may have been closed
 		c.fd = -1
 	}
+	c.free = false
+	if c.probe {
+		c.probe = false
+		t.probes--
+	}
 	c.prev, c.next, c.conn = nil, nil, nil
 	if t.n--; t.n == 0 && t.empty != nil {
 		close(t.empty)
@@ -156,6 +230,13 @@ func (t *calls) end(c *call) {
 	if len(t.unused) < keepCalls {
 		t.unused = append(t.unused, c)
 	}
+}
+
+// running is how many requests are in flight.
+func (t *calls) running() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
 }
 
 // idle returns a channel that is closed when nothing is in flight.
@@ -184,65 +265,4 @@ func (t *calls) cancelAll(err error) int {
 		c.cancel(err)
 	}
 	return t.n
-}
-
-// watchEvery is how often young calls are looked through, and at which age the connection of one is watched.
-const watchEvery = 100 * time.Millisecond
-
-// watch cancels the calls of clients that have closed their connection. Fasthttp does not tell, and a read would take
-// bytes that are its own, so the kernel is asked: only for calls that last. It returns when stop is closed.
-func (t *calls) watch(stop <-chan struct{}) {
-	defer unix.Close(t.epoll)
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	var events [128]unix.EpollEvent
-	for {
-		select {
-		case <-stop:
-			return
-		case now := <-tick.C:
-			t.watchOld(now)
-			n, _ := unix.EpollWait(t.epoll, events[:], 0) // an interrupted wait is repeated by the next tick
-			for _, event := range events[:max(n, 0)] {
-				t.clientLeft(int(event.Fd))
-			}
-		}
-	}
-}
-
-// watchOld begins to watch the calls that have become old.
-func (t *calls) watchOld(now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for c := t.young; c != nil && now.Sub(c.start) >= watchEvery; c = c.next {
-		t.young = c.next
-		t.watchConn(c)
-	}
-}
-
-// watchConn asks the kernel to tell when the client of c closes. t.mu is held.
-func (t *calls) watchConn(c *call) {
-	sc, ok := c.conn.(syscall.Conn)
-	if !ok {
-		return // not a socket: a test's
-	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return // closed already: the answer will find out
-	}
-	_ = raw.Control(func(fd uintptr) {
-		event := unix.EpollEvent{Events: unix.EPOLLRDHUP | unix.EPOLLONESHOT, Fd: int32(fd)}
-		if unix.EpollCtl(t.epoll, unix.EPOLL_CTL_ADD, int(fd), &event) == nil {
-			c.fd = int(fd)
-			t.byFD[c.fd] = c
-		}
-	})
-}
-
-func (t *calls) clientLeft(fd int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if c := t.byFD[fd]; c != nil {
-		c.cancel(exchange.ErrClientGone)
-	}
 }

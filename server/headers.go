@@ -5,14 +5,24 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"strconv"
 	"strings"
+	"time"
 
 	"fwatchdog/internal/exchange"
 )
 
+// The keys of headers that are ours to write, in bytes once and for all. Nobody changes them.
+var (
+	callIDKey   = []byte(headerCallID)
+	durationKey = []byte(headerDuration)
+)
+
 const (
-	headerCallID   = "X-Call-Id"
-	headerDuration = "X-Duration-Seconds"
+	headerCallID      = "X-Call-Id"
+	headerReloadError = "X-Fwatchdog-Reload-Error"
+	headerDuration    = "X-Duration-Seconds"
+	headerAuth        = "X-Auth-Seconds"
 )
 
 // hopByHop reports whether a header concerns one connection only (RFC 9110 section 7.6.1), by its name or because
@@ -45,11 +55,16 @@ func contains(list, token []byte) bool {
 // connectionOf returns the value of Connection in a response.
 func connectionOf(header []exchange.Field) []byte {
 	for _, f := range header {
-		if string(f.Key) == "connection" {
+		if is(f.Key, "connection") {
 			return f.Value
 		}
 	}
 	return nil
+}
+
+// is reports whether a header has this name, which is in lower case.
+func is(key []byte, name string) bool {
+	return len(key) == len(name) && (string(key) == name || strings.EqualFold(name, string(key)))
 }
 
 // validField reports whether a header can be sent: a value with a line break in it would become more headers.
@@ -100,4 +115,14 @@ func newCallID(buf *[36]byte) []byte {
 	hex.Encode(buf[24:], id[10:])
 	buf[8], buf[13], buf[18], buf[23] = '-', '-', '-', '-'
 	return buf[:]
+}
+
+// appendSeconds appends a duration in seconds, with six decimals.
+func appendSeconds(dst []byte, d time.Duration) []byte {
+	micros := (d + time.Microsecond/2) / time.Microsecond
+	dst = strconv.AppendInt(dst, int64(micros/1e6), 10)
+	decimals := int64(micros%1e6) + 1e6 // its first digit keeps the zeros behind it
+	dst = strconv.AppendInt(dst, decimals, 10)
+	dst[len(dst)-7] = '.'
+	return dst
 }

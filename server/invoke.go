@@ -2,8 +2,10 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,11 +18,11 @@ import (
 // handle is where fasthttp hands over: probes are answered here, all else is the function's.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
-	switch string(path) {
-	case "/_/health":
-		s.probe(ctx, true)
-	case "/_/ready":
-		s.probe(ctx, s.fn.Ready())
+	switch {
+	case string(path) == "/_/health":
+		s.health(ctx)
+	case string(path) == "/_/ready" && !s.cfg.Profile.NoReady:
+		s.ready(ctx)
 	default:
 		s.invoke(ctx)
 	}
@@ -31,27 +33,56 @@ func (s *Server) invoke(ctx *fasthttp.RequestCtx) {
 	if s.draining.Load() {
 		ctx.Response.Header.SetConnectionClose()
 	}
-	s.watch.Begin()
-	c := s.calls.begin(s, ctx.Conn())
+	s.watch.Begin(ctx.Time())
+	first := s.cfg.Profile.GuardFirst
+	checked, ok := s.admit(ctx, first)
+	if !ok {
+		return
+	}
+	c := s.calls.begin(s, ctx.Conn(), ctx.Time())
 	if c == nil {
 		s.refuse(ctx)
 		return
 	}
+	if !first {
+		if checked, ok = s.admit(ctx, true); !ok {
+			s.calls.end(c)
+			return
+		}
+	}
+	c.checked = checked
+	s.serve(ctx, c)
+}
+
+// serve is the way of a request for which there is a call.
+func (s *Server) serve(ctx *fasthttp.RequestCtx, c *call) {
 	defer s.recover(ctx, c)
+	if s.cfg.Profile.WholeTimeouts {
+		s.limit(ctx, c)
+	}
 	err := s.readRequest(ctx, c)
 	if err == nil {
-		err = s.fn.Do(c, &c.Exchange)
+		err = s.ask(c)
 	}
-	s.answer(ctx, c, err)
-	if c.Response.Stream == nil {
-		s.finish(c)
+	took := time.Since(c.start)
+	s.answer(ctx, c, err, took)
+	if text := s.notice.Load(); text != nil {
+		ctx.Response.Header.Set(headerReloadError, *text)
+	}
+	if c.Response.Stream == nil && c.Response.Tunnel == nil {
+		s.finish(c, took)
 	}
 }
 
-// finish is the end of a call: nothing holds its exchange any more.
-func (s *Server) finish(c *call) {
-	s.watch.End(c.method, c.status, time.Since(c.start), c.Waited, c.refused)
+// finish is the end of a call, which took so long: nothing holds its exchange any more.
+func (s *Server) finish(c *call, took time.Duration) {
+	if !c.probe {
+		s.watch.End(c.method, c.status, c.start, took, c.Waited, c.refused)
+	}
+	s.logAccess(c, took)
+	s.endTrace(c, took)
 	c.Exchange.Reset()
+	c.refused, c.cause, c.cut = "", "", false
 	c.upload = upload{}
 	if cap(c.small) > smallBody {
 		c.small = nil
@@ -67,7 +98,7 @@ func (s *Server) recover(ctx *fasthttp.RequestCtx, c *call) {
 		c.status = http.StatusInternalServerError
 		ctx.SetStatusCode(c.status)
 		ctx.SetConnectionClose()
-		s.finish(c)
+		s.finish(c, time.Since(c.start))
 	}
 }
 
@@ -80,18 +111,28 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 	r := &c.Request
 	r.Method, r.Target = h.Method(), h.RequestURI()
 	c.method = methodLabel(r.Method)
+	c.logged = s.logged(h)
 	r.Timeout = s.timeout(h)
 	s.readHeader(h, c)
 	body := ctx.RequestBodyStream()
 	length := h.ContentLength()
 	switch {
+	case c.probe:
+		r.Target = []byte(s.cfg.Profile.ReadyPath)
+		return nil
+	case !s.reaches(r.Method):
+		return errVerb
 	case body == nil || length == 0:
 		return nil
 	case s.cfg.MaxBody > 0 && int64(length) > s.cfg.MaxBody:
 		return errTooLarge
 	}
 	c.upload = upload{ctx: ctx, body: body, timeout: s.cfg.ReadTimeout, left: s.cfg.MaxBody, limited: s.cfg.MaxBody > 0}
-	if length < 0 || length > smallBody {
+	if s.cfg.Profile.WholeTimeouts && s.cfg.ReadTimeout > 0 {
+		c.upload.until = c.start.Add(s.cfg.ReadTimeout)
+	}
+	r.Length = length
+	if length < 0 || length > smallBody || s.cfg.Profile.Unread {
 		r.Stream = &c.upload
 		return nil
 	}
@@ -111,38 +152,67 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) {
 	r := &c.Request
 	named := h.Peek("Connection")
+	chunked := h.ContentLength() < 0
 	for key, value := range h.AllInOrder() {
-		if hopByHop(key, named) {
-			continue
+		switch {
+		case hopByHop(key, named):
+			if s.cfg.Profile.Upgrades && is(key, "upgrade") && is(value, "websocket") && contains(named, key) {
+				r.Upgrade = value
+			}
+		case chunked && is(key, "content-length"): // what is declared beside chunks is no length (RFC 9112 section 6.3)
+		case s.cfg.Guard != nil && is(key, "x-auth-seconds"): // it is ours to say
+		default:
+			if len(key) == len(headerCallID) && bytes.EqualFold(key, []byte(headerCallID)) {
+				r.CallID = value
+			}
+			r.Header = append(r.Header, exchange.Field{Key: key, Value: value})
 		}
-		if len(key) == len(headerCallID) && bytes.EqualFold(key, []byte(headerCallID)) {
-			r.CallID = value
-		}
-		r.Header = append(r.Header, exchange.Field{Key: key, Value: value})
 	}
-	if len(r.CallID) == 0 {
+	s.addHeader(c)
+}
+
+// addHeader adds the headers that are ours to say.
+func (s *Server) addHeader(c *call) {
+	r := &c.Request
+	if s.cfg.Guard != nil && !c.probe {
+		r.Header = append(r.Header, exchange.Field{Key: []byte(headerAuth), Value: fmt.Appendf(nil, "%f", c.checked.Seconds())})
+	}
+	if len(r.CallID) == 0 && !s.cfg.Profile.PassCallID {
 		r.CallID = newCallID(&c.newID)
-		r.Header = append(r.Header, exchange.Field{Key: []byte(headerCallID), Value: r.CallID})
+		r.Header = append(r.Header, exchange.Field{Key: callIDKey, Value: r.CallID})
 	}
+	s.beginTrace(c)
 }
 
 // timeout is how long the function may take: exec_timeout, which the request's X-Timeout may shorten.
 func (s *Server) timeout(h *fasthttp.RequestHeader) time.Duration {
-	limit := s.cfg.ExecTimeout
 	value := h.Peek("X-Timeout")
 	if len(value) == 0 {
-		return limit
+		return s.cfg.ExecTimeout
 	}
-	wish, err := time.ParseDuration(string(value))
-	if err != nil {
-		seconds, err := strconv.ParseFloat(string(value), 64)
-		if err != nil {
-			return limit
-		}
-		wish = time.Duration(seconds * float64(time.Second))
+	return s.cfg.Profile.Timeout.wished(string(value), s.cfg.ExecTimeout)
+}
+
+// duration reads a duration or, where that is allowed, a bare number of seconds.
+func duration(text string, seconds bool) (time.Duration, bool) {
+	d, err := time.ParseDuration(text)
+	if err == nil || !seconds {
+		return d, err == nil
 	}
-	if wish <= 0 || limit > 0 && wish > limit {
-		return limit
+	n, err := strconv.ParseFloat(text, 64)
+	return time.Duration(n * float64(time.Second)), err == nil
+}
+
+// reaches reports whether the function is asked for this verb.
+func (s *Server) reaches(method []byte) bool {
+	verbs := s.cfg.Profile.Verbs
+	return verbs == nil || slices.Contains(verbs, string(method))
+}
+
+// limit lets all of the answer take no longer than WriteTimeout from the end of the request's header on. Fasthttp, which has
+// a limit of its own, leaves this one alone and takes it away with the next request.
+func (s *Server) limit(ctx *fasthttp.RequestCtx, c *call) {
+	if s.cfg.WriteTimeout > 0 {
+		_ = ctx.SetWriteDeadline(c.start.Add(s.cfg.WriteTimeout)) // a closed connection fails in Write
 	}
-	return wish
 }

@@ -2,7 +2,7 @@
 // function behind it (a pool), and turns the response, or the error, into an answer. It knows no process and no frame.
 //
 // invoke.go is the way of a request, from top to bottom. calls.go counts requests in flight and notices clients that
-// have left. answer.go holds the one switch from errors to statuses.
+// have left (leave.go). verdict.go holds the one switch from errors to statuses.
 package server
 
 import (
@@ -11,6 +11,9 @@ import (
 	"fmt"
 	"math"
 	"net"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 	"go.uber.org/zap"
 
 	"fwatchdog/internal/exchange"
+	"fwatchdog/internal/tracing"
 )
 
 // Config is what the server is told at its start.
@@ -33,6 +37,18 @@ type Config struct {
 	WriteTimeout time.Duration
 	// ExecTimeout is how long the function may take from the moment it gets a request; 0 is no limit.
 	ExecTimeout time.Duration
+	// AccessLog says which calls have a line in the log: one of AccessLogs; "" is errors.
+	AccessLog string
+	// SlowLog is how long a call may take before it has one, whatever AccessLog says; 0 is as long as it likes.
+	SlowLog time.Duration
+	// Profile is what the mode asks for.
+	Profile Profile
+	// Guard decides which requests may reach the function; nil is all.
+	Guard Guard
+	// Locked reports whether the lock file is there, when health depends on it; nil otherwise.
+	Locked func() bool
+	// Tracer makes spans of requests; nil makes none.
+	Tracer *tracing.Tracer
 }
 
 // Validate reports every field that is out of range.
@@ -48,7 +64,15 @@ func (c Config) Validate() error {
 	bad(c.ReadTimeout < 0, "read_timeout", c.ReadTimeout, "0, which is no limit, or more")
 	bad(c.WriteTimeout < 0, "write_timeout", c.WriteTimeout, "0, which is no limit, or more")
 	bad(c.ExecTimeout < 0, "exec_timeout", c.ExecTimeout, "0, which is no limit, or more")
+	bad(c.AccessLog != "" && !slices.Contains(AccessLogs, c.AccessLog), "access_log", c.AccessLog, "one of "+strings.Join(AccessLogs, ", "))
+	bad(c.SlowLog < 0, "slow_log", c.SlowLog, "0, which is never, or more")
 	return errors.Join(errs...)
+}
+
+// Guard decides which requests may reach the function.
+type Guard interface {
+	// Check returns nil for one that may, else an error of package auth. It may take seconds.
+	Check(authorization string) error
 }
 
 // Function is what answers requests.
@@ -63,10 +87,10 @@ type Function interface {
 
 // Observer is told of every request of the function path.
 type Observer interface {
-	Begin()
-	// End is told once for each Begin. refused names the limit that turned the request away, "" when none did; it
-	// counts what the function behind the server does not count itself.
-	End(method string, status int, took, waited time.Duration, refused string)
+	Begin(at time.Time)
+	// End is told once for each Begin, and begun is its time. refused names why the request was turned away before a worker
+	// got it, "" when it was not.
+	End(method string, status int, begun time.Time, took, waited time.Duration, refused string)
 }
 
 // Server answers HTTP on one listener.
@@ -80,19 +104,30 @@ type Server struct {
 	moved moved
 	calls *calls
 
-	draining atomic.Bool
+	draining  atomic.Bool
+	notice    atomic.Pointer[string] // see Announce; nil most of the time
+	accepting chan struct{}          // closed once fasthttp knows the listener: only then can it be told to close it
+	accepted  sync.Once
+	listener  listener // read it only after accepting
 }
 
 // New returns a server that is not yet listening.
 func New(cfg Config, fn Function, watch Observer, log *zap.Logger) (*Server, error) {
-	calls, err := newCalls(cfg.MaxInflight)
+	longest := time.Duration(0)
+	if cfg.Profile.WholeTimeouts {
+		longest = cfg.WriteTimeout
+	}
+	calls, err := newCalls(cfg.MaxInflight, longest)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, fn: fn, watch: watch, log: log, calls: calls}
-	s.http, s.large = s.fasthttp(smallHead), s.fasthttp(largeHead)
+	s := &Server{cfg: cfg, fn: fn, watch: watch, log: log, calls: calls, accepting: make(chan struct{})}
+	s.http, s.large = s.fasthttp(smallHead), s.fasthttp(max(largeHead, cfg.Profile.HeadLimit))
 	return s, nil
 }
+
+// writeBuffer holds the head of a response and a small body, in bytes. What is larger is not copied into it.
+const writeBuffer = 2 << 10
 
 // fasthttp returns a server whose connections have read buffers of this size.
 func (s *Server) fasthttp(readBuffer int) *fasthttp.Server {
@@ -102,6 +137,7 @@ func (s *Server) fasthttp(readBuffer int) *fasthttp.Server {
 		ExpectHandler:                 s.expect,
 		Logger:                        quiet{s.log},
 		ReadBufferSize:                readBuffer,
+		WriteBufferSize:               writeBuffer,
 		ReadTimeout:                   s.cfg.ReadTimeout,
 		WriteTimeout:                  s.cfg.WriteTimeout,
 		MaxRequestBodySize:            math.MaxInt,
@@ -124,7 +160,9 @@ func (s *Server) Serve(listening net.Listener) error {
 		defer close(watching)
 		s.calls.watch(stop)
 	}()
-	err := s.http.Serve(listener{listening, func(c *conn) { s.moved.serve(c, s.large) }})
+	defer s.accept()
+	s.listener = listener{listening, s.accept, func(c *conn) { s.moved.serve(c, s.large) }, s.cfg.Profile.WholeTimeouts}
+	err := s.http.Serve(s.listener)
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
@@ -135,16 +173,36 @@ func (s *Server) Serve(listening net.Listener) error {
 	return nil
 }
 
+// accept says that the listener can be closed.
+func (s *Server) accept() { s.accepted.Do(func() { close(s.accepting) }) }
+
 // Drain makes the probes say that the instance goes; requests are served as before, with Connection: close.
 func (s *Server) Drain() { s.draining.Store(true) }
 
+// Announce adds a text of one line to every answer from now on, as X-Fwatchdog-Reload-Error; "" ends that.
+func (s *Server) Announce(text string) {
+	if text == "" {
+		s.notice.Store(nil)
+		return
+	}
+	s.notice.Store(&text)
+}
+
+// Draining reports whether Drain was called.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// InFlight is how many requests are being answered.
+func (s *Server) InFlight() int { return s.calls.running() }
+
 // Shutdown closes the listener, and waits until no request is in flight or ctx ends; what is in flight then is
-// cancelled, and their number returned.
+// cancelled, and their number returned. Serve must have been called, or be about to be.
 func (s *Server) Shutdown(ctx context.Context) (cut int) {
 	s.Drain()
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
+		<-s.accepting
+		s.listener.settle()
 		_ = s.http.ShutdownWithContext(ctx) // its error says only that ctx has ended
 	}()
 	select {

@@ -9,9 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,8 +53,8 @@ type watcher struct {
 	ends    []string
 }
 
-func (w *watcher) Begin() { w.running.Add(1) }
-func (w *watcher) End(method string, status int, took, waited time.Duration, refused string) {
+func (w *watcher) Begin(time.Time) { w.running.Add(1) }
+func (w *watcher) End(method string, status int, _ time.Time, took, waited time.Duration, refused string) {
 	w.running.Add(-1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -106,7 +109,7 @@ func serve(t *testing.T, cfg server.Config, do func(ctx context.Context, x *exch
 		t.Fatal(err)
 	}
 	f.Server = s
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := server.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,10 +279,12 @@ func TestErrorsAreAnsweredAsTheTableSays(t *testing.T) {
 		body   string
 		reason string
 		again  bool
+		quiet  bool
 	}{
-		"queue full":           {err: pool.ErrQueueFull, status: 503, again: true},
-		"queue timeout":        {err: pool.ErrQueueTimeout, status: 503, again: true},
-		"draining":             {err: pool.ErrDraining, status: 503, again: true},
+		"queue full":           {err: pool.ErrQueueFull, status: 503, again: true, quiet: true},
+		"queue timeout":        {err: pool.ErrQueueTimeout, status: 503, again: true, quiet: true},
+		"no worker":            {err: pool.ErrNotReady, status: 503, again: true, quiet: true},
+		"draining":             {err: pool.ErrDraining, status: 503, again: true, quiet: true},
 		"deadline":             {err: exchange.ErrDeadline, status: 504},
 		"host stops":           {err: exchange.ErrHostStops, status: 503},
 		"crash":                {err: &exchange.LostError{Cause: exchange.CauseCrash}, status: 502, reason: "crash"},
@@ -309,7 +314,7 @@ func TestErrorsAreAnsweredAsTheTableSays(t *testing.T) {
 			if a.Header.Get("X-Call-Id") != "id" || a.Header.Get("X-Duration-Seconds") == "" {
 				t.Errorf("no call id or duration in %v", a.Header)
 			}
-			if logged := f.logs.FilterMessage("request failed").Len() == 1; logged != (c.status >= 500) {
+			if logged := f.logs.FilterMessage("request failed").Len() == 1; logged != (c.status >= 500 && !c.quiet) {
 				t.Errorf("logged: %v", logged)
 			}
 		})
@@ -680,6 +685,75 @@ func TestShutdownWaitsForWhatIsInFlight(t *testing.T) {
 	}
 }
 
+func TestConnectionThatComesAsTheListenerClosesIsServedOrRefused(t *testing.T) {
+	const clients = 8
+	for round := range 8 {
+		t.Run(strconv.Itoa(round), func(t *testing.T) {
+			t.Parallel() // who comes in the last moment is refused a second later
+			f := serve(t, server.Config{}, echo)
+			var group sync.WaitGroup
+			for range clients {
+				group.Go(func() {
+					for {
+						answered, err := once(f.addr)
+						if errors.Is(err, syscall.ECONNREFUSED) {
+							return
+						}
+						if err != nil || !strings.HasPrefix(answered, "HTTP/1.1 200 ") {
+							t.Errorf("lost: %q, %v", answered, err)
+							return
+						}
+					}
+				})
+			}
+			f.watch.seen(t, 2*clients)
+			f.stop()
+			group.Wait()
+		})
+	}
+}
+
+// once sends a request on a connection of its own, and returns what came.
+func once(addr string) (string, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, get("/", "Connection: close")); err != nil {
+		return "", err
+	}
+	all, err := io.ReadAll(conn)
+	return string(all), err
+}
+
+func TestShutdownBeforeServeEndsIt(t *testing.T) {
+	s, err := server.New(server.Config{}, &function{}, &watcher{}, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := server.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shut := make(chan int, 1)
+	go func() { shut <- s.Shutdown(t.Context()) }()
+	eventually(t, "it drains", s.Draining)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(listener) }()
+	for range 2 {
+		select {
+		case err := <-served:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-shut:
+		case <-time.After(patience):
+			t.Fatal("it serves on")
+		}
+	}
+}
+
 func TestShutdownThatMayWaitNoLongerCancels(t *testing.T) {
 	f := serve(t, server.Config{}, func(ctx context.Context, _ *exchange.Exchange) error { <-ctx.Done(); return ctx.Err() })
 	answered := make(chan answer, 1)
@@ -769,49 +843,6 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 	}
 }
 
-func BenchmarkSmallRequest(b *testing.B) {
-	core := zap.NewNop()
-	fn := &function{do: func(_ context.Context, x *exchange.Exchange) error {
-		x.Response.Begin(200, 30)
-		x.Response.Add([]byte("content-type"), []byte("text/plain"))
-		x.Response.Body = append(x.Response.Body, "hello"...)
-		return nil
-	}}
-	s, err := server.New(server.Config{}, fn, nothing{}, core)
-	if err != nil {
-		b.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(listener) }()
-	conn, err := net.Dial("tcp", listener.Addr().String())
-	if err != nil {
-		b.Fatal(err)
-	}
-	request := []byte(get("/", "Accept: */*"))
-	buf := make([]byte, 4096)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := conn.Write(request); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := conn.Read(buf); err != nil {
-			b.Fatal(err)
-		}
-	}
-	conn.Close()
-	s.Shutdown(b.Context())
-	<-served
-}
-
-type nothing struct{}
-
-func (nothing) Begin()                                                {}
-func (nothing) End(string, int, time.Duration, time.Duration, string) {}
-
 func TestAnswerReachesClientThatStillSends(t *testing.T) {
 	f := serve(t, server.Config{MaxBody: 10}, echo)
 	for range 20 {
@@ -831,6 +862,45 @@ func TestAnswerReachesClientThatStillSends(t *testing.T) {
 			t.Errorf("got %d", a.StatusCode)
 		}
 		<-sent
+		conn.Close()
+	}
+}
+
+func TestConnectionIsNotResetThoughTheBodyWasGivenUpInARead(t *testing.T) {
+	f := serve(t, server.Config{}, func(_ context.Context, x *exchange.Exchange) error {
+		reading, read := make(chan struct{}), make(chan error, 1)
+		go func() {
+			_, err := io.ReadFull(x.Request.Stream, make([]byte, 1000))
+			close(reading)
+			if err == nil {
+				_, err = io.Copy(io.Discard, x.Request.Stream)
+			}
+			read <- err
+		}()
+		<-reading
+		for len(read) == 0 { // whether the Read that follows waits yet is not to be seen
+			if err := x.Request.Stream.Close(); err != nil {
+				return err
+			}
+			runtime.Gosched()
+		}
+		if err := <-read; !errors.Is(err, exchange.ErrBody) {
+			t.Errorf("the read ended with %v", err)
+		}
+		return fill(x, 200, "enough")
+	})
+	for range 20 {
+		conn := f.dial()
+		_, _ = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8000000\r\n\r\n"+strings.Repeat("x", 100_000)) // fasthttp reads some itself
+		r := bufio.NewReader(conn)
+		if a := receive(t, r, "POST"); a.body != "enough" {
+			t.Errorf("got %d %q", a.StatusCode, a.body)
+		}
+		for range 100 {
+			if _, err := conn.Write(make([]byte, 1000)); err != nil {
+				t.Fatalf("the rest of the body: %v", err)
+			}
+		}
 		conn.Close()
 	}
 }
