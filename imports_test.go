@@ -17,11 +17,13 @@ import (
 var layers = [][]string{
 	{"cmd"},
 	{"configs"},
-	{"server", "supervisor", "metrics", "internal/control"},
-	{"pool", "worker", "internal/fork"},
-	{"internal/fakefunc"},
+	{"server", "supervisor", "metrics", "internal/control", "internal/page"},
+	{"internal/report"},
+	{"pool", "worker", "internal/fork", "internal/static"},
+	{"internal/fakefunc", "sdk/conformance"},
 	{"sdk/go", "internal/process"},
-	{"protocol", "internal/exchange", "internal/logging", "internal/reaper"},
+	{"protocol", "internal/exchange", "internal/logging", "internal/reaper", "internal/auth", "internal/watch",
+		"internal/tracing"},
 	{"internal/life"},
 }
 

@@ -21,7 +21,7 @@ func TestProgramThatIsNoWorkerIsExplained(t *testing.T) {
 		command string
 		wants   []string
 	}{
-		"an echo":             {"cat", []string{"sent back what was sent to it", "plain stdin/stdout program", "fb f7"}},
+		"an echo":             {"cat", []string{"sent back what was sent to it", "plain stdin/stdout program", "mode=classic, mode=streaming", "fb f7"}},
 		"one that ends":       {"true", []string{"ended before it was READY, with exit code 0"}},
 		"one that fails":      {"ls /nowhere-at-all", []string{"exit code 2", "nowhere-at-all"}},
 		"one that waits":      {"sleep 1000", []string{"did not say HELLO within hello_timeout (500ms)", "raise hello_timeout"}},
@@ -74,6 +74,26 @@ func TestInvokeSendsOneRequest(t *testing.T) {
 	}
 }
 
+func TestInvokeShowsWhatTheFunctionPrinted(t *testing.T) {
+	script := "echo loading >&2; exec " + function
+	code, out, errs := runs(t, "", nil, "invoke", "--target=/echo", "--", "sh", "-c", script)
+	if code != 0 || strings.Contains(out, "loading") || !strings.Contains(errs, "loading\n") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
+	}
+	code, _, errs = runs(t, "", nil, "invoke", "--", "sh", "-c", "echo loading >&2; exit 1")
+	if code != 1 || strings.Count(errs, "loading") != 2 { // in the command, and at the end of its stderr
+		t.Errorf("exit code %d\n%s", code, errs)
+	}
+}
+
+func TestOnlyModePoolHasWorkersToTry(t *testing.T) {
+	for _, command := range []string{"check", "invoke"} {
+		if code, _, errs := runs(t, "", []string{"mode=classic", "fprocess=cat"}, command); code != 1 || !strings.Contains(errs, "only mode pool") {
+			t.Errorf("%s: exit code %d\n%s", command, code, errs)
+		}
+	}
+}
+
 func TestEveryBadSettingIsNamed(t *testing.T) {
 	code, _, errs := runs(t, "", []string{"queue_timeout=soon", "pool_size=-3", "max_body=much", "mode=magic"}, "--exec-timeout=later", "--", "true")
 	if code != 1 {
@@ -82,6 +102,18 @@ func TestEveryBadSettingIsNamed(t *testing.T) {
 	for _, want := range []string{"queue_timeout", "soon", "pool_size", "-3", "max_body", "much", "mode", "magic", "exec_timeout", "later"} {
 		if !strings.Contains(errs, want) {
 			t.Errorf("says nothing of %q:\n%s", want, errs)
+		}
+	}
+}
+
+func TestTheHelpOfACommandIsAboutTheCommand(t *testing.T) {
+	code, out, errs := runs(t, "", nil, "status", "--help")
+	if code != 0 || !strings.Contains(out, "--redraw") || strings.Contains(out, "--queue-timeout") || !strings.Contains(out, `"fwatchdog --help"`) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+	for _, of := range [][]string{{"--help"}, {"serve", "--help"}} {
+		if code, out, _ := runs(t, "", nil, of...); code != 0 || !strings.Contains(out, "--queue-timeout") {
+			t.Errorf("%v: exit code %d\n%s", of, code, out)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func demoCommand() ([]string, error) {
 // demoWorkerCommand is the built-in function: it echoes.
 type demoWorkerCommand struct{}
 
-func (c *demoWorkerCommand) run(*configs.Settings, streams) error {
+func (c *demoWorkerCommand) run(*configs.Settings, []string, streams) error {
 	if code := sdk.Serve(echo); code != exitOK {
 		return exitError(code)
 	}

@@ -9,8 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"fwatchdog/configs"
 )
 
@@ -34,74 +32,30 @@ type streams struct {
 	out, err io.Writer
 }
 
-// grammar is the command line.
-type grammar struct {
-	configs.Settings `embed:""`
-
-	ShowVersion    bool `name:"version" help:"Print the version and exit, as the OpenFaaS watchdogs do."`
-	RunHealthcheck bool `help:"Exit 0 when the lock file is there, as the OpenFaaS watchdogs do."`
-	Demo           bool `help:"Serve the built-in function, which echoes, when no command is given."`
-
-	Serve       serveCommand       `cmd:"" default:"withargs" help:"Serve requests (the default)."`
-	DemoWorker  demoWorkerCommand  `cmd:"" help:"The built-in function: echoes. A worker, started by fwatchdog."`
-	Check       checkCommand       `cmd:"" help:"Read the settings, start one worker, print what it said, exit."`
-	Invoke      invokeCommand      `cmd:"" help:"Start one worker, send one request, print the response: no server."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Exit 0 when /_/health answers 200."`
-	ShowTable   settingsCommand    `cmd:"" name:"settings" help:"Every setting with its default, meaning and present value."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
-}
-
-// command is what runs once the settings are read.
-type command interface {
-	run(settings *configs.Settings, io streams) error
-}
-
 func run(args []string, io streams) int {
-	var g grammar
 	source := configs.NewSource(os.Environ())
-	options := append(source.Options(), kong.Name("fwatchdog"), kong.Writers(io.out, io.err),
-		kong.Description("A pool of warm function processes behind HTTP."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}), kong.UsageOnError())
-	parser, err := kong.New(&g, options...)
-	if err != nil {
+	line, err := parseLine(args, source)
+	switch {
+	case err != nil:
 		fmt.Fprintln(io.err, "fwatchdog:", err)
 		return exitUsage
+	case line.Help:
+		line.printHelp(io.out)
+		return exitOK
+	case line.Version || line.command.name == "version": // neither this nor what follows needs a setting
+		return exitCode(new(versionCommand).run(nil, nil, io), io)
+	case line.RunHealthcheck && !lockPresent():
+		fmt.Fprintln(io.err, "unable to find lock file.")
+		return exitRefused
+	case line.RunHealthcheck:
+		return exitOK
 	}
-	ctx, err := parser.Parse(doubleDashes(args))
+	settings, err := source.Read()
 	if err != nil {
-		fmt.Fprintln(io.err, "fwatchdog:", err)
-		return exitUsage
-	}
-	if code, done := g.legacy(io); done {
-		return code
-	}
-	todo := ctx.Selected().Target.Addr().Interface().(command)
-	if _, ok := todo.(*versionCommand); ok { // which needs no settings
-		return report(todo.run(nil, io), io)
-	}
-	if err := source.Check(&g.Settings); err != nil {
 		fmt.Fprintf(io.err, "fwatchdog: bad settings:\n%s\n", indent(err.Error()))
 		return exitRefused
 	}
-	if serve, ok := todo.(*serveCommand); ok {
-		serve.demo = g.Demo
-	}
-	return report(todo.run(&g.Settings, io), io)
-}
-
-// legacy does what the flags of the OpenFaaS watchdogs ask for; they need no other setting.
-func (g *grammar) legacy(io streams) (code int, done bool) {
-	switch {
-	case g.ShowVersion:
-		return report((&versionCommand{}).run(nil, io), io), true
-	case g.RunHealthcheck:
-		if _, err := os.Stat(lockPath()); err != nil {
-			fmt.Fprintln(io.err, "unable to find lock file.")
-			return exitRefused, true
-		}
-		return exitOK, true
-	}
-	return exitOK, false
+	return exitCode(line.command.todo.run(settings, line.args, io), io)
 }
 
 // exitError ends a command that has said all there is to say with its own exit code.
@@ -110,7 +64,8 @@ type exitError int
 // Error is part of error.
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-func report(err error, io streams) int {
+// exitCode tells what a command ended with, and returns the exit code for it.
+func exitCode(err error, io streams) int {
 	if code := exitError(0); errors.As(err, &code) {
 		return int(code)
 	}
@@ -119,21 +74,6 @@ func report(err error, io streams) int {
 		return exitRefused
 	}
 	return exitOK
-}
-
-// doubleDashes lets the two flags of the OpenFaaS watchdogs have one dash, as theirs may.
-func doubleDashes(args []string) []string {
-	var out []string
-	for i, arg := range args {
-		switch arg {
-		case "--":
-			return append(out, args[i:]...)
-		case "-version", "-run-healthcheck":
-			arg = "-" + arg
-		}
-		out = append(out, arg)
-	}
-	return out
 }
 
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

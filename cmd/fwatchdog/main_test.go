@@ -21,8 +21,8 @@ import (
 )
 
 // The tests here start the real binary and talk to it as its users do. binary is fwatchdog, and function the conformance
-// function of sdk/CONFORMANCE.md in Go.
-var binary, function string
+// function of sdk/CONFORMANCE.md in Go; burden is the function of testdata/burden, static as is the binary.
+var binary, function, burden string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
@@ -32,9 +32,11 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		binary, function = filepath.Join(dir, "fwatchdog"), filepath.Join(dir, "function")
-		for to, from := range map[string]string{binary: ".", function: "../../sdk/go/conformance"} {
-			if out, err := exec.Command("go", "build", "-o", to, from).CombinedOutput(); err != nil {
+		binary, function, burden = filepath.Join(dir, "fwatchdog"), filepath.Join(dir, "function"), filepath.Join(dir, "burden")
+		for to, from := range map[string]string{binary: ".", function: "../../sdk/go/conformance", burden: "./testdata/burden"} {
+			build := exec.Command("go", "build", "-o", to, from)
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := build.CombinedOutput(); err != nil {
 				fmt.Fprintf(os.Stderr, "go build %s: %v\n%s", from, err, out)
 				return 1
 			}
@@ -45,6 +47,17 @@ func TestMain(m *testing.M) {
 
 // patience is how long anything that is waited for may take.
 const patience = 15 * time.Second
+
+// shortDir returns a folder that is removed with the test; its path is short enough for a socket in it.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fw-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // a process that is being killed may still write there
+	return dir
+}
 
 // instance is a running fwatchdog.
 type instance struct {
@@ -57,6 +70,7 @@ type instance struct {
 	mu    sync.Mutex // guards lines
 	lines []map[string]any
 	raw   bytes.Buffer // what was no JSON
+	out   output       // its stdout
 	read  chan struct{}
 	ended chan struct{}
 }
@@ -64,13 +78,26 @@ type instance struct {
 // launch starts fwatchdog with settings ("name=value") and returns once it listens, or has ended.
 func launch(t *testing.T, settings ...string) *instance {
 	t.Helper()
-	i := &instance{t: t, tmp: t.TempDir(), read: make(chan struct{}), ended: make(chan struct{})}
-	i.cmd = exec.Command(binary)
+	tmp := shortDir(t)
+	cmd := exec.Command(binary)
+	cmd.Env = append(os.Environ(), withDefaults(tmp, settings)...)
+	return begin(t, cmd, tmp)
+}
+
+// withDefaults adds to settings what instances of tests have in common.
+func withDefaults(tmp string, settings []string) []string {
 	if !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "fprocess=") }) {
 		settings = append(settings, "fprocess="+function)
 	}
-	i.cmd.Env = append(append(os.Environ(), "port=0", "metrics_port=0", "healthcheck_interval=0s", "TMPDIR="+i.tmp), settings...)
+	return append([]string{"port=0", "metrics_port=0", "healthcheck_interval=0s", "TMPDIR=" + tmp}, settings...)
+}
+
+// begin starts a command that becomes fwatchdog, and returns once that listens, or has ended.
+func begin(t *testing.T, cmd *exec.Cmd, tmp string) *instance {
+	t.Helper()
+	i := &instance{t: t, cmd: cmd, tmp: tmp, read: make(chan struct{}), ended: make(chan struct{})}
 	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	i.cmd.Stdout = &i.out
 	stderr, err := i.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +139,31 @@ func (i *instance) readLog(stderr io.Reader, listening func()) {
 			i.metrics = fmt.Sprintf("http://127.0.0.1:%v/metrics", line["metrics_port"])
 			listening()
 		}
+		if _, port, found := strings.Cut(scanner.Text(), " Listening on port: "); found { // log_format=openfaas
+			i.url = "http://127.0.0.1:" + port
+			i.metrics = "http://127.0.0.1:" + i.setting("metrics_port") + "/metrics"
+			listening()
+		}
 	}
+}
+
+// output is what a process writes, to be read while it writes.
+type output struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+// Write is part of io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // end kills what is still there.
@@ -166,11 +217,17 @@ func (i *instance) eventually(what string, holds func() bool) {
 // eventually fails the test when the condition does not come true in time.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
-	for tick := time.NewTicker(5 * time.Millisecond); ; {
+	eventuallyWithin(t, patience, what, holds)
+}
+
+// eventuallyWithin fails the test when the condition does not come true in so much time.
+func eventuallyWithin(t *testing.T, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(limit)
+	for tick := time.NewTicker(limit / 3000); ; {
 		select {
 		case <-deadline:
-			t.Fatalf("did not happen within %v: %s", patience, what)
+			t.Fatalf("did not happen within %v: %s", limit, what)
 		case <-tick.C:
 			if holds() {
 				tick.Stop()

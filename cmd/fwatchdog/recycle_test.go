@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -96,20 +97,84 @@ func TestWorkerOverTheHardLimitIsKilledAndTheOthersServe(t *testing.T) {
 	if r.StatusCode != 502 || r.Header.Get("X-Fwatchdog-Reason") != "memory" {
 		t.Errorf("got %d %q after %v", r.StatusCode, r.body, time.Since(begin))
 	}
-	i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "memory_hard" })
+	end := i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "memory_hard" })
+	if end["age"] == nil || end["requests"] == 0.0 {
+		t.Errorf("its end is told so: %v", end)
+	}
+	told := i.await("worker took too much memory", func(l map[string]any) bool { return l["serial"] == end["serial"] })
+	if told["slot"] != end["slot"] || told["memory_bytes"].(float64) <= 200<<20 || told["hard_bytes"] != float64(200<<20) {
+		t.Errorf("of its memory the log says %v", told)
+	}
 	i.get("/").is(t, 200, "fine")
 	if n := count(i, "worker ended"); n != 1 {
 		t.Errorf("%d workers ended", n)
 	}
 }
 
+func TestWorkerThatTakesAGibibyteInOneRequestIsSoonDeadAndTheOthersServe(t *testing.T) {
+	const interval = time.Second
+	i := launch(t, "fprocess="+burden, "pool_size=2", "worker_concurrency=1", "queue_size=100", "memory_interval="+interval.String(),
+		"worker_memory_soft=off", "worker_memory_hard=100MiB")
+	i.pid(2)
+	var over atomic.Bool
+	var group sync.WaitGroup
+	group.Go(func() {
+		for !over.Load() {
+			if r, err := i.try(t.Context(), "POST", "/work?ms=5", strings.NewReader("x")); err != nil || r.StatusCode != 200 {
+				t.Errorf("another request was lost: %v %v", r.Response, err)
+				return
+			}
+		}
+	})
+	best := time.Hour // of several rounds: a busy machine looks later than it should
+	for round := 0; round < 5 && best > 2*interval; round++ {
+		begin := time.Now()
+		if r := i.get("/hog?mib=1024"); r.StatusCode != 502 || r.Header.Get("X-Fwatchdog-Reason") != "memory" {
+			t.Errorf("got %d %q", r.StatusCode, r.body)
+		}
+		best = min(best, time.Since(begin))
+	}
+	over.Store(true)
+	group.Wait()
+	if best > 2*interval {
+		t.Errorf("it lived for %v, with a memory_interval of %v", best, interval)
+	}
+	for _, line := range i.all("worker ended") {
+		if line["reason"] != "memory_hard" {
+			t.Errorf("a worker ended for another reason: %v", line)
+		}
+	}
+}
+
+func TestLeakInAGrandchildCounts(t *testing.T) {
+	i := launch(t, "fprocess="+burden, "pool_size=1", "memory_interval=100ms", "worker_memory_soft=off", "worker_memory_hard=100MiB")
+	i.get("/hogging?mib=300").is(t, 200, "a grandchild takes it")
+	end := i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "memory_hard" })
+	group := int(end["pid"].(float64))
+	i.eventually("nobody of its group is left", func() bool { return syscall.Kill(-group, 0) != nil })
+}
+
+func TestWorkerThatIsStuckSaysWhereBeforeItIsKilled(t *testing.T) {
+	i := launch(t, "fprocess=python3 testdata/stuck.py", "pool_size=1", "ping_interval=100ms", "ping_misses=3")
+	i.get("/stick").is(t, 200, "fine")
+	end := i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "heartbeat" })
+	if stacks, _ := end["stacks"].(string); !strings.Contains(stacks, "in catastrophic") {
+		t.Errorf("its end tells nothing of the stuck function: %v", end)
+	}
+	i.get("/").is(t, 200, "fine")
+}
+
 func TestWorkersThatDieYoungAreStartedLessAndLess(t *testing.T) {
-	i := launch(t, fmt.Sprintf("fprocess=sh -c '%s & sleep 0.05; kill -9 $!'", function), "pool_size=2")
-	i.await("worker started", nil)
-	tick := time.NewTimer(2 * time.Second)
-	<-tick.C
-	if n := count(i, "worker started"); n >= 20 {
-		t.Errorf("%d starts in 2 s", n)
+	i := launch(t, "fprocess="+burden, "DIE_MS=20", "pool_size=2", fmt.Sprintf("metrics_port=%d", freePort(t)))
+	i.pid(1)
+	pass(2 * time.Second)
+	starts, crashes := i.metric("fwatchdog_worker_starts_total"), i.metric(`fwatchdog_worker_exits_total{reason="crash"}`)
+	if starts >= 20 || crashes < 4 {
+		t.Errorf("%v starts and %v crashes in 2 s", starts, crashes)
+	}
+	i.await("workers keep crashing: it is the function or its memory, not one request", nil)
+	if exceeded := i.metric("fwatchdog_crash_budget_exceeded"); exceeded != 1 {
+		t.Errorf("the metric is %v", exceeded)
 	}
 }
 
@@ -141,6 +206,19 @@ func TestReloadUnderLoadCostsNoRequest(t *testing.T) {
 	for _, line := range i.all("worker ended") {
 		if line["reason"] != "reload" {
 			t.Errorf("a worker ended for another reason: %v", line)
+		}
+	}
+}
+
+func TestRequestThatFoundNoWorkerIsCountedAsSuch(t *testing.T) {
+	i := launch(t, "fprocess=sleep 1000", "queue_timeout=100ms", "pool_size=1", fmt.Sprintf("metrics_port=%d", freePort(t)))
+	r := i.get("/")
+	if r.StatusCode != 503 || r.Header.Get("X-OpenFaaS-Internal") == "" || r.Header.Get("Retry-After") == "" {
+		t.Errorf("got %d %v", r.StatusCode, r.Header)
+	}
+	for reason, want := range map[string]float64{"not_ready": 1, "queue_timeout": 0} {
+		if got := i.metric(fmt.Sprintf("fwatchdog_rejected_total{reason=%q}", reason)); got != want {
+			t.Errorf("%s: %v, want %v", reason, got, want)
 		}
 	}
 }

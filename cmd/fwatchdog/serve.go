@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"syscall"
@@ -19,49 +20,62 @@ import (
 
 	"fwatchdog/configs"
 	"fwatchdog/internal/logging"
+	"fwatchdog/internal/page"
+	"fwatchdog/pool"
+	"fwatchdog/server"
+	"fwatchdog/worker"
 )
 
 // serveCommand serves requests until a signal.
 type serveCommand struct {
-	Command []string `arg:"" optional:"" passthrough:"" help:"The function process; overrides fprocess."`
-
-	demo bool
+	demo *bool
 }
 
 var errNoCommand = errors.New(`no function to run: provide a "function_process" or "fprocess" environmental variable, ` +
 	"or give the command after --, or try the built-in function with --demo")
 
+// errNoClassic has the words of classic-watchdog, for which scripts look.
+var errNoClassic = fmt.Errorf("%s\n%w", "Provide a valid process via fprocess environmental variable.", errNoCommand)
+
 // functionCommand is the process to run: the arguments after --, else fprocess.
 func functionCommand(settings *configs.Settings, args []string) ([]string, error) {
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
-	}
 	if len(args) > 0 {
-		return args, nil
+		return withHeap(settings, args)
 	}
 	argv, err := settings.Command()
 	if err == nil && len(argv) == 0 {
 		err = errNoCommand
+		if settings.Mode == "classic" {
+			err = errNoClassic
+		}
 	}
-	return argv, err
+	if err != nil {
+		return nil, err
+	}
+	return withHeap(settings, argv)
 }
 
-func (c *serveCommand) run(settings *configs.Settings, io streams) error {
+func (c *serveCommand) run(settings *configs.Settings, args []string, io streams) error {
 	signals := make(chan os.Signal, 8) // first of all: PID 1 has no default actions
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGUSR1)
 	defer signal.Stop(signals)
-	argv, err := functionCommand(settings, c.Command)
-	if errors.Is(err, errNoCommand) && c.demo {
+	collectOften()
+	argv, err := functionCommand(settings, args)
+	if settings.Mode == "static" { // which runs none
+		err = nil
+	}
+	if errors.Is(err, errNoCommand) && *c.demo {
 		argv, err = demoCommand()
 	}
 	if err != nil {
 		return err
 	}
-	log, err := newLog(settings, io.err)
+	log, err := newLog(settings, io)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // a terminal or a pipe cannot be synced
+	settings.AccessLog = accessLog(settings, io)
 	a, err := build(settings, argv, log)
 	if err != nil {
 		return err
@@ -69,25 +83,51 @@ func (c *serveCommand) run(settings *configs.Settings, io streams) error {
 	return a.serve(settings, signals, log)
 }
 
-func newLog(settings *configs.Settings, to io.Writer) (*zap.Logger, error) {
+// collectOften lets garbage be a quarter of our memory and not as much as all the rest, unless the environment says
+// otherwise. A request leaves hardly any, so this costs little; ten thousand connections would cost as much again.
+func collectOften() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25)
+	}
+}
+
+func newLog(settings *configs.Settings, io streams) (*zap.Logger, error) {
 	format := settings.LogFormat
 	if format == "" {
 		format = "json"
-		if file, ok := to.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		if settings.Mode.OpenFaaS() {
+			format = "openfaas"
+		} else if isTerminal(io.err) {
 			format = "text"
 		}
 	}
-	return logging.New(to, format, settings.LogLevel)
+	return logging.Config{Format: format, Level: settings.LogLevel, Err: io.err, Out: io.out, Prefix: settings.PrefixLogs}.New()
+}
+
+func isTerminal(w any) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// accessLog is the setting, or what fits whoever reads the log.
+func accessLog(settings *configs.Settings, io streams) string {
+	switch {
+	case settings.AccessLog != "":
+		return settings.AccessLog
+	case isTerminal(io.err):
+		return "all"
+	}
+	return "errors"
 }
 
 // serve runs the parts in order and stops them in the reverse. It returns an error when the start was refused.
 func (a *app) serve(settings *configs.Settings, signals <-chan os.Signal, log *zap.Logger) error {
-	functions, err := net.Listen("tcp", ":"+strconv.Itoa(settings.Port))
+	functions, err := server.Listen(":" + strconv.Itoa(settings.Port))
 	if err != nil {
 		return fmt.Errorf("listen on port %d (setting port): %w", settings.Port, err)
 	}
 	defer functions.Close()
-	stopMetrics, err := a.serveMetrics(settings.MetricsPort, log)
+	stopMetrics, err := a.serveMetrics(settings, log)
 	if err != nil {
 		return err
 	}
@@ -99,29 +139,39 @@ func (a *app) serve(settings *configs.Settings, signals <-chan os.Signal, log *z
 		}
 	}
 	defer removeLock()
-	log.Info("listening", zap.Int("port", functions.Addr().(*net.TCPAddr).Port), zap.Int("metrics_port", settings.MetricsPort),
-		zap.String("version", version), zap.Int("pool_size", settings.PoolSize))
+	logListening(settings, functions.Addr().(*net.TCPAddr).Port, log)
 
 	a.processes.begin(log)
 	defer a.processes.end()
 	r := newRunning(a, functions, log)
+	r.offerControl(controlPath(settings))
+	if settings.Watch != "" {
+		if err := r.watchFolder(settings.Watch); err != nil {
+			r.stopNow()
+			return err
+		}
+	}
 	select {
-	case err := <-r.poolDone: // the first generation failed for good
+	case err := <-r.engineDone: // the first generation failed for good
 		r.stopNow()
+		if errors.Is(err, pool.ErrUnused) {
+			err = fmt.Errorf("%w. %s", err, worker.HintEarly)
+		}
 		return err
 	case err := <-r.served:
 		r.stopNow()
 		return err
 	case sig := <-r.await(signals, syscall.SIGTERM, syscall.SIGINT):
-		log.Info("stopping", zap.Stringer("signal", sig), zap.Duration("pause", settings.HealthcheckInterval))
+		logStopping(settings, sig.String(), log)
 	}
 	removeLock()
-	r.drain(settings.HealthcheckInterval, signals)
+	r.drain(settings.Stop(), signals)
 	return nil
 }
 
-// serveMetrics answers scrapes on a port of their own.
-func (a *app) serveMetrics(port int, log *zap.Logger) (stop func(), err error) {
+// serveMetrics answers scrapes, and shows the page, on a port of their own.
+func (a *app) serveMetrics(settings *configs.Settings, log *zap.Logger) (stop func(), err error) {
+	port := settings.MetricsPort
 	if port == 0 {
 		return func() {}, nil
 	}
@@ -131,6 +181,14 @@ func (a *app) serveMetrics(port int, log *zap.Logger) (stop func(), err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", a.metrics.Handler())
+	if !settings.Mode.OpenFaaS() { // whose watchdogs have nothing there
+		mux.Handle("/", page.Handler(a.recorder))
+	}
+	if settings.Debug {
+		mux.HandleFunc("/debug/pprof/", pprof.Index) // which serves the named profiles, too
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: zap.NewStdLog(log)}
 	done := make(chan struct{})
 	go func() {
@@ -143,22 +201,26 @@ func (a *app) serveMetrics(port int, log *zap.Logger) (stop func(), err error) {
 // running is an instance whose parts run, each in a goroutine of its own.
 type running struct {
 	*app
-	log      *zap.Logger
-	parts    sync.WaitGroup
-	stopPool context.CancelFunc // lets the workers leave
-	hurry    context.CancelFunc // waits for nobody any more
-	hurried  context.Context
-	poolDone chan error
-	served   chan error
+	log        *zap.Logger
+	parts      sync.WaitGroup
+	stopEngine context.CancelFunc // lets the workers leave
+	hurry      context.CancelFunc // waits for nobody any more
+	hurried    context.Context
+	engineDone chan error
+	served     chan error
 }
 
 func newRunning(a *app, functions net.Listener, log *zap.Logger) *running {
-	poolCtx, stopPool := context.WithCancel(context.Background())
+	working, stopEngine := context.WithCancel(context.Background())
 	hurried, hurry := context.WithCancel(context.Background())
-	r := &running{app: a, log: log, stopPool: stopPool, hurry: hurry, hurried: hurried,
-		poolDone: make(chan error, 1), served: make(chan error, 1)}
-	r.parts.Go(func() { r.poolDone <- a.pool.Run(poolCtx, hurried) })
-	r.parts.Go(func() { a.supervisor.Run(poolCtx) })
+	r := &running{app: a, log: log, stopEngine: stopEngine, hurry: hurry, hurried: hurried,
+		engineDone: make(chan error, 1), served: make(chan error, 1)}
+	r.parts.Go(func() { r.engineDone <- a.engine.Run(working, hurried) })
+	r.parts.Go(func() { a.recorder.Run(hurried) })
+	if a.supervisor != nil {
+		r.parts.Go(func() { a.supervisor.Run(working) })
+		r.parts.Go(func() { a.scaler.Run(working) })
+	}
 	r.parts.Go(func() { r.served <- a.server.Serve(functions) })
 	return r
 }
@@ -187,11 +249,15 @@ func (r *running) await(signals <-chan os.Signal, wanted ...os.Signal) <-chan os
 
 // act does what a signal asks for that does not end the instance.
 func (r *running) act(sig os.Signal) {
+	if r.pool == nil {
+		r.log.Warn("signal ignored: this mode has no pool", zap.Stringer("signal", sig))
+		return
+	}
 	switch sig {
 	case syscall.SIGUSR1:
 		r.log.Info("state", zap.Any("pool", r.pool.Snapshot()))
 	case syscall.SIGHUP:
-		r.parts.Go(r.reload)
+		r.parts.Go(func() { _, _ = r.Reload(r.hurried) }) // the log tells
 	case syscall.SIGTTIN:
 		r.resize(1)
 	case syscall.SIGTTOU:
@@ -199,61 +265,7 @@ func (r *running) act(sig os.Signal) {
 	}
 }
 
-// reload replaces all workers by new ones. When these cannot be started the present ones serve on.
-func (r *running) reload() {
-	r.log.Info("reload began")
-	result, err := r.pool.Reload(r.hurried)
-	fields := []zap.Field{zap.Int("generation", result.Generation), zap.Int("new", result.New), zap.Int("old", result.Old)}
-	if err != nil {
-		r.log.Error("reload failed", append(fields, zap.Error(err))...)
-		return
-	}
-	r.log.Info("reload completed", fields...)
-}
-
-// resize keeps so many workers more; one at least.
+// resize keeps so many workers more, one at least. That is a person's will: an elastic pool stays at that size.
 func (r *running) resize(more int) {
-	target := max(1, r.pool.Snapshot().Target+more)
-	r.log.Info("pool resized", zap.Int("workers", target))
-	r.pool.Resize(target)
-}
-
-// drain ends the instance and loses nothing: it pauses, so that whoever sends requests can learn that there will be no
-// answer soon, closes the listener, serves what is in flight, and lets the workers go. A second signal ends the waiting.
-func (r *running) drain(pause time.Duration, signals <-chan os.Signal) {
-	r.server.Drain()
-	again := r.await(signals, syscall.SIGTERM, syscall.SIGINT)
-	r.parts.Go(func() {
-		select {
-		case <-again:
-			r.log.Warn("waiting no longer")
-			r.hurry()
-		case <-r.hurried.Done():
-		}
-	})
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-r.hurried.Done():
-	}
-	r.pool.Drain()
-	if cut := r.server.Shutdown(r.hurried); cut > 0 {
-		r.log.Warn("requests were cut off", zap.Int("requests", cut))
-	}
-	r.stopPool()
-	if err := <-r.poolDone; err != nil {
-		r.log.Error("pool failed", zap.Error(err))
-	}
-	r.hurry()
-	r.parts.Wait()
-	r.log.Info("stopped")
-}
-
-// stopNow ends an instance that cannot serve.
-func (r *running) stopNow() {
-	r.hurry()
-	r.stopPool()
-	r.server.Shutdown(r.hurried)
-	r.parts.Wait()
+	_, _ = r.Scale(max(1, r.pool.Snapshot().Target+more)) // at its largest it stays
 }

@@ -15,7 +15,7 @@ import (
 // healthcheckCommand asks the running instance how it does.
 type healthcheckCommand struct{}
 
-func (c *healthcheckCommand) run(settings *configs.Settings, io streams) error {
+func (c *healthcheckCommand) run(settings *configs.Settings, _ []string, io streams) error {
 	client := http.Client{Timeout: 5 * time.Second}
 	resp, err := client.Get("http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(settings.Port)) + "/_/health")
 	if err != nil {
@@ -33,7 +33,7 @@ type settingsCommand struct {
 	Markdown bool `help:"As the table of docs/settings.md."`
 }
 
-func (c *settingsCommand) run(settings *configs.Settings, io streams) error {
+func (c *settingsCommand) run(settings *configs.Settings, _ []string, io streams) error {
 	rows := configs.Table(settings)
 	text := configs.Text(rows)
 	if c.Markdown {
@@ -46,7 +46,7 @@ func (c *settingsCommand) run(settings *configs.Settings, io streams) error {
 // versionCommand prints the version.
 type versionCommand struct{}
 
-func (c *versionCommand) run(_ *configs.Settings, io streams) error {
+func (c *versionCommand) run(_ *configs.Settings, _ []string, io streams) error {
 	_, err := fmt.Fprintf(io.out, "Version: %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

@@ -6,23 +6,25 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"fwatchdog/configs"
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/life"
+	"fwatchdog/internal/logging"
 	"fwatchdog/worker"
 )
 
 // checkCommand starts one worker and prints what it said.
 type checkCommand struct {
-	Command []string `arg:"" optional:"" passthrough:"" help:"The function process; overrides fprocess."`
 }
 
-func (c *checkCommand) run(settings *configs.Settings, io streams) error {
-	return withWorker(settings, c.Command, io, func(w *worker.Framed, argv []string) error {
+func (c *checkCommand) run(settings *configs.Settings, args []string, io streams) error {
+	return withWorker(settings, args, io, new(held), func(w *worker.Framed, argv []string) error {
 		about := w.About()
 		fmt.Fprintf(io.out, "command      %s\n", strings.Join(argv, " "))
 		fmt.Fprintf(io.out, "sdk          %s\nruntime      %s\n", or(about.SDK, "did not say"), or(about.Runtime, "did not say"))
@@ -42,14 +44,13 @@ func or(text, otherwise string) string {
 // invokeCommand sends one request to one worker.
 type invokeCommand struct {
 	Data    string   `short:"d" placeholder:"BODY|@FILE|-" help:"The body: as it stands, from a file, or from standard input."`
-	Method  string   `short:"X" help:"The method; POST when there is a body, else GET."`
-	Header  []string `short:"H" sep:"none" placeholder:"NAME: VALUE" help:"A header; may be repeated."`
+	Method  string   `short:"X" placeholder:"METHOD" help:"The method; POST when there is a body, else GET."`
+	Header  []string `short:"H" placeholder:"NAME: VALUE" help:"A header; may be repeated."`
 	Target  string   `default:"/" placeholder:"/PATH?QUERY" help:"Path and query."`
 	Include bool     `short:"i" help:"Print status and headers, too."`
-	Command []string `arg:"" optional:"" passthrough:"" help:"The function process; overrides fprocess."`
 }
 
-func (c *invokeCommand) run(settings *configs.Settings, io streams) error {
+func (c *invokeCommand) run(settings *configs.Settings, args []string, io streams) error {
 	body, err := c.body(io.in)
 	if err != nil {
 		return err
@@ -67,8 +68,16 @@ func (c *invokeCommand) run(settings *configs.Settings, io streams) error {
 	if len(body) > worker.MaxWholeBody {
 		x.Request.Body, x.Request.Stream = nil, newBytesStream(body)
 	}
-	return withWorker(settings, c.Command, io, func(w *worker.Framed, _ []string) error {
-		if err := w.Do(context.Background(), x, func() {}); err != nil {
+	prints := held{to: io.err}
+	return withWorker(settings, args, io, &prints, func(w *worker.Framed, _ []string) error {
+		if err := prints.release(); err != nil {
+			return err
+		}
+		pending, err := w.Begin(context.Background(), x, func() {})
+		if err == nil {
+			err = pending.Wait()
+		}
+		if err != nil {
 			return err
 		}
 		return c.print(&x.Response, io.out)
@@ -113,17 +122,49 @@ func (c *invokeCommand) print(r *exchange.Response, out io.Writer) error {
 	return err
 }
 
-// withWorker starts one worker, lets f use it, and sends it away.
-func withWorker(settings *configs.Settings, args []string, io streams, f func(*worker.Framed, []string) error) error {
+// held keeps what a function prints until its worker is ready: the error of a failed start has it, too.
+type held struct {
+	mu       sync.Mutex
+	to       io.Writer
+	kept     []byte // mu guards it
+	released bool   // mu guards it
+}
+
+func (h *held) Write(text []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.released {
+		return h.to.Write(text)
+	}
+	h.kept = append(h.kept, text...)
+	return len(text), nil
+}
+
+// release writes what was kept, and holds nothing from now on.
+func (h *held) release() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.released = true
+	_, err := h.to.Write(h.kept)
+	return err
+}
+
+// withWorker starts one worker, lets f use it, and sends it away. What the function prints goes to prints.
+func withWorker(settings *configs.Settings, args []string, io streams, prints io.Writer, f func(*worker.Framed, []string) error) error {
+	if settings.Mode != "pool" {
+		return fmt.Errorf("mode is %s: only mode pool has workers that can be tried", settings.Mode)
+	}
 	argv, err := functionCommand(settings, args)
 	if err != nil {
 		return err
 	}
-	log, err := newLog(settings, io.err)
+	log, err := newLog(settings, io)
 	if err != nil {
 		return err
 	}
-	log = log.WithOptions(zap.IncreaseLevel(zap.WarnLevel))
+	log = log.WithOptions(zap.IncreaseLevel(zap.WarnLevel), zap.WrapCore(func(warnings zapcore.Core) zapcore.Core {
+		return zapcore.NewTee(warnings, logging.Prints(prints))
+	}))
 	p := newProcesses()
 	p.begin(log)
 	defer p.end()
