@@ -63,6 +63,12 @@ func bodies() []Check {
 				p.fail("64 requests of 200 ms took %v: they stand in line", took)
 			}
 		}},
+		Check{Name: "a request over the concurrency is ERROR 4, and costs the others nothing", env: []string{"FWATCHDOG_CONCURRENCY=1"}, run: tooMany},
+		Check{Name: "the place of an answered request is free at once", env: []string{"FWATCHDOG_CONCURRENCY=1"}, run: func(p *peer) {
+			for range 1000 {
+				p.works()
+			}
+		}},
 		Check{Name: "16 large bodies at once do not mix", Concurrent: true, run: func(p *peer) {
 			var streams []uint32
 			for i := range 16 {
@@ -108,4 +114,20 @@ func (p *peer) streamThrough(s uint32, a *answer, body []byte) {
 		}
 	}
 	p.same("stream", got, body)
+}
+
+// tooMany sends two requests at once to a worker that takes one.
+func tooMany(p *peer) {
+	var frames []byte
+	for stream := uint32(1); stream <= 2; stream++ {
+		b := protocol.BeginRequest(frames, stream, 0, []byte("GET"), []byte("/sleep?ms=200"))
+		frames, _ = b.End(nil, true) // a head this small fits
+	}
+	p.stream = 2
+	p.send(frames)
+	if code, text := p.errorOf(2); p.err == nil && code != protocol.CodeNotStarted {
+		p.fail("expected code %d, got %d %q", protocol.CodeNotStarted, code, text)
+	}
+	p.answers(1, "200 slept")
+	p.works()
 }

@@ -24,14 +24,14 @@ func cancels() []Check {
 			p.terminal(1)
 			p.works()
 		}},
-		{Name: "CANCEL after the end of a stream is ignored", run: func(p *peer) {
+		{Name: "CANCEL after the end of a stream is ignored", Minimal: true, run: func(p *peer) {
 			s := p.call("/echo", "x")
-			p.answers(s, "200 x")
+			p.echoes(s, "x")
 			p.send(protocol.AppendCancel(nil, s, protocol.CancelDeadline))
 			p.send(protocol.AppendWindow(nil, s, 1000))
 			p.works()
 		}},
-		{Name: "frames of streams that never were are ignored", run: func(p *peer) {
+		{Name: "frames of streams that never were are ignored", Minimal: true, run: func(p *peer) {
 			p.send(protocol.AppendCancel(nil, 900, protocol.CancelDeadline))
 			p.send(protocol.AppendWindow(nil, 901, 1000))
 			p.send(protocol.AppendData(nil, 902, []byte("x"), true))
@@ -68,8 +68,8 @@ func cancels() []Check {
 
 func leaving() []Check {
 	return []Check{
-		{Name: "the end of stdin ends an idle worker with exit code 0", run: func(p *peer) { p.exits(0, true) }},
-		{Name: "the end of stdin in the middle of a frame ends an idle worker with exit code 0", run: func(p *peer) {
+		{Name: "the end of stdin ends an idle worker with exit code 0", Minimal: true, run: func(p *peer) { p.exits(0, true) }},
+		{Name: "the end of stdin in the middle of a frame ends an idle worker with exit code 0", Minimal: true, run: func(p *peer) {
 			p.write([]byte{0xFB, 0xF7, 16, 1, 0})
 			p.exits(0, true)
 		}},
@@ -78,7 +78,7 @@ func leaving() []Check {
 			p.exits(0, true)
 			p.answers(s, "200 slept")
 		}},
-		{Name: "GOAWAY to an idle worker and the end of stdin end it with exit code 0", run: func(p *peer) {
+		{Name: "GOAWAY to an idle worker and the end of stdin end it with exit code 0", Minimal: true, run: func(p *peer) {
 			p.send(protocol.AppendGoAway(nil, "stop"))
 			p.exits(0, true)
 		}},

@@ -87,7 +87,7 @@ func (p *peer) response(stream uint32) answer {
 
 // grant allows the worker to send more. One that was told to go may have gone already: what it sent last crossed this.
 func (p *peer) grant(stream uint32, bytes int) {
-	if p.err == nil {
+	if p.err == nil && p.windows {
 		frame := protocol.AppendWindow(nil, stream, uint32(bytes))
 		p.note("host  ", protocol.Header{Type: protocol.TypeWindow, Stream: stream, Length: 4}, nil)
 		_, _ = p.proc.Stdin.Write(frame)
@@ -161,8 +161,17 @@ func (p *peer) answers(stream uint32, want string) {
 	}
 }
 
+// echoes fails unless a stream of /echo answers this, or, where any answer is right, anything.
+func (p *peer) echoes(stream uint32, want string) {
+	if p.minimal {
+		p.response(stream)
+		return
+	}
+	p.answers(stream, "200 "+want)
+}
+
 // works proves that the worker still serves.
-func (p *peer) works() { p.answers(p.call("/echo", "still here"), "200 still here") }
+func (p *peer) works() { p.echoes(p.call("/echo", "still here"), "still here") }
 
 // pattern is a body whose byte i is i mod 251.
 func pattern(n int) []byte {

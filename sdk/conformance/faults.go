@@ -52,7 +52,7 @@ func failures() []Check {
 			p.call("/exit?code=3", "")
 			p.exits(3, false)
 		}},
-		{Name: "SIGTERM and SIGINT are ignored", run: func(p *peer) {
+		{Name: "SIGTERM and SIGINT are ignored", Minimal: true, run: func(p *peer) {
 			for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 				if p.err == nil {
 					_ = p.proc.Signal(sig) // the next step finds out whether it is alive

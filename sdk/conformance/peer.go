@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"fwatchdog/protocol"
 )
 
-// patience is how long a worker may take for anything that is expected of it.
+// patience is how long a worker may take for anything that is expected of it, unless the target says otherwise.
 const patience = 15 * time.Second
 
 // frame is a frame that the worker sent.
@@ -24,7 +25,10 @@ type frame struct {
 // peer is the host's side of one worker, played byte by byte. Its first failure stays in err and makes every later call do
 // nothing, so that a check reads as a plain list of steps.
 type peer struct {
-	proc   *process.Process
+	proc     *process.Process
+	patience time.Duration
+	minimal  bool // whatever the function answers is right
+
 	frames chan frame // closed at the end of the worker's output
 	ended  error      // why it ended; read it once frames is closed
 	output *bytes.Buffer
@@ -36,6 +40,7 @@ type peer struct {
 	credit  map[uint32]int // DATA bytes that may be sent on a stream
 	stream  uint32         // the last one
 	hello   protocol.Hello
+	windows bool     // it knows WINDOW
 	talk    []string // what was said, for the report
 	err     error
 }
@@ -43,7 +48,8 @@ type peer struct {
 // start starts the worker and does not yet say HELLO.
 func start(starter *process.Starter, target Target, env ...string) *peer {
 	p := &peer{frames: make(chan frame, 1<<16), credit: map[uint32]int{}, quiet: make(chan struct{}),
-		output: new(bytes.Buffer), stray: new(bytes.Buffer), stderr: new(bytes.Buffer)}
+		output: new(bytes.Buffer), stray: new(bytes.Buffer), stderr: new(bytes.Buffer),
+		patience: cmp.Or(target.Patience, patience), minimal: target.Minimal}
 	command := target.command()
 	command.Env = append(command.Env, env...)
 	proc, err := starter.Start(command)
@@ -58,8 +64,8 @@ func start(starter *process.Starter, target Target, env ...string) *peer {
 	if target.FD3 {
 		out = proc.FD3
 	}
-	limit := protocol.MaxSharedPayload
-	if target.FD3 || target.Exclusive {
+	limit := protocol.MaxSharedPayload // until HELLO says that fd 1 is the protocol's alone
+	if target.FD3 {
 		limit = protocol.MaxPayload
 	}
 	reader := protocol.NewReader(out, protocol.Worker, limit)
@@ -80,8 +86,21 @@ func (p *peer) read(reader *protocol.Reader) {
 			p.ended = err
 			return
 		}
+		if h.Type == protocol.TypeHello && saysFeature(payload, "exclusive") {
+			reader.Limit(protocol.MaxPayload)
+		}
 		p.frames <- frame{h, bytes.Clone(payload)}
 	}
+}
+
+// saysFeature reports whether a HELLO names a feature.
+func saysFeature(hello []byte, feature string) bool {
+	h, err := protocol.ParseHello(hello)
+	if err != nil {
+		return false // greet says so
+	}
+	features, _ := h.Pairs.Get("features")
+	return hasWord(features, feature)
 }
 
 // stop ends the worker, whatever state it is in, and adds what is known to the error.
@@ -144,7 +163,7 @@ func (p *peer) write(raw []byte) {
 	if p.err != nil {
 		return
 	}
-	_ = p.proc.Stdin.SetWriteDeadline(time.Now().Add(patience)) // a pipe of ours has deadlines
+	_ = p.proc.Stdin.SetWriteDeadline(time.Now().Add(p.patience)) // a pipe of ours has deadlines
 	if _, err := p.proc.Stdin.Write(raw); err != nil {
 		p.fail("the worker does not read its stdin: %v", err)
 	}
@@ -165,6 +184,8 @@ func (p *peer) greet() {
 		p.fail("HELLO: %v", err)
 	}
 	p.hello = hello
+	features, _ := hello.Pairs.Get("features")
+	p.windows = hasWord(features, "window")
 	p.next("READY", func(f frame) bool { return f.Type == protocol.TypeReady })
 }
 
@@ -175,7 +196,7 @@ func hostHello() []byte {
 
 // next returns the first frame that matches, and keeps the others for later.
 func (p *peer) next(what string, match func(frame) bool) frame {
-	return p.nextWithin(patience, what, match)
+	return p.nextWithin(p.patience, what, match)
 }
 
 func (p *peer) nextWithin(limit time.Duration, what string, match func(frame) bool) frame {
@@ -258,12 +279,12 @@ func (p *peer) exit(eof bool) process.Exit {
 	if eof {
 		_ = p.proc.Stdin.Close()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), p.patience)
 	defer cancel()
 	select {
 	case <-p.proc.Ended():
 	case <-ctx.Done():
-		p.fail("the worker did not end within %v", patience)
+		p.fail("the worker did not end within %v", p.patience)
 		return process.Exit{}
 	}
 	exit := p.proc.Reap()

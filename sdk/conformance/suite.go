@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"strings"
+	"time"
 
 	"fwatchdog/internal/process"
 )
@@ -16,10 +17,12 @@ type Target struct {
 	Dir string
 	// FD3 lets it write its frames on fd 3.
 	FD3 bool
-	// Exclusive says that it takes fd 1 away from user code, so that its frames may be large there too.
-	Exclusive bool
 	// Concurrency is how many requests at once the checks ask for; 1 leaves out those that need more.
 	Concurrency int
+	// Minimal leaves out what only the conformance function can do: every worker must keep the rest, whatever it answers.
+	Minimal bool
+	// Patience is how long it may take for anything that is expected of it; 0 is 15 seconds.
+	Patience time.Duration
 }
 
 // command is the process to start, as a worker.
@@ -43,6 +46,8 @@ type Check struct {
 	Name string
 	// Concurrent says that the check needs a worker that takes several requests at once.
 	Concurrent bool
+	// Minimal says that every worker must keep it, whatever its function answers.
+	Minimal bool
 
 	env   []string // of the process, beside the usual
 	run   func(p *peer)
@@ -52,13 +57,13 @@ type Check struct {
 // Suite is every check, in the order in which a reader of PROTOCOL.md would ask.
 func Suite() []Check {
 	var all []Check
-	for _, part := range [][]Check{handshakes(), bodies(), prints(), failures(), cancels(), leaving(), flow(), heads(), logs()} {
+	for _, part := range [][]Check{handshakes(), exchanges(), bodies(), prints(), failures(), cancels(), leaving(), flow(), heads(), logs()} {
 		all = append(all, part...)
 	}
 	return all
 }
 
-// Run runs one check against the target and returns what the worker breaks, or nil.
+// Run runs one check against the target and returns what the worker breaks, with the frames that led to it, or nil.
 func (c Check) Run(starter *process.Starter, t Target) error {
 	if c.alone != nil {
 		return c.alone(starter, t)
@@ -77,7 +82,7 @@ func (c Check) Run(starter *process.Starter, t Target) error {
 func For(t Target) []Check {
 	var some []Check
 	for _, c := range Suite() {
-		if t.Concurrency > 1 || !c.Concurrent {
+		if (t.Concurrency > 1 || !c.Concurrent) && (c.Minimal || !t.Minimal) {
 			some = append(some, c)
 		}
 	}

@@ -37,7 +37,7 @@ func TestHelloSaysWhatTheWorkerIsAndCan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for key, want := range map[string]string{"sdk": "go", "concurrency": "7", "features": "window exclusive ping-busy"} {
+		for key, want := range map[string]string{"sdk": "go/0.1.0", "concurrency": "7", "features": "window exclusive ping-busy"} {
 			if got, _ := hello.Pairs.Get(key); got != want {
 				t.Errorf("%s is %q, want %q", key, got, want)
 			}

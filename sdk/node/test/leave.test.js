@@ -14,9 +14,12 @@ const goAway = (host) => host.send({ type: 'GOAWAY', reason: 'max_age' });
 
 for (const fd of [1, 3]) {
   describe(`leaving with frames on fd ${fd}`, () => {
-    test('GOAWAY while idle ends the process', async (t) => {
+    test('GOAWAY while idle ends nothing before EOF', async (t) => {
       const host = await start(t, { fd });
       goAway(host);
+      host.send({ type: 'PING', nonce: '0000000000000001' });
+      await host.frame('PONG');
+      host.close();
       assert.deepEqual(await host.exit, DONE);
     });
 
@@ -27,6 +30,7 @@ for (const fd of [1, 3]) {
       host.request(2, '/ignore');
       assert.equal((await host.response(2)).error.code, 4);
       assert.equal((await host.response(1)).body.toString(), 'slept');
+      host.close();
       assert.deepEqual(await host.exit, DONE);
     });
 
@@ -43,6 +47,7 @@ for (const fd of [1, 3]) {
       assert.equal((await host.response(1)).body.length, 300000);
       host.send({ type: 'CANCEL', stream: 2, reason: 3 });
       assert.equal((await host.response(2)).body.toString(), 'cancelled');
+      host.close();
       assert.deepEqual(await host.exit, DONE);
     });
 
@@ -52,6 +57,7 @@ for (const fd of [1, 3]) {
       goAway(host);
       host.data(1, Buffer.alloc(1000), true);
       assert.equal((await host.response(1)).body.toString(), '1000');
+      host.close();
       assert.deepEqual(await host.exit, DONE);
     });
 
@@ -104,6 +110,7 @@ for (const fd of [1, 3]) {
         require('./index.js').serve(() => 'ok');
       `] });
       goAway(host);
+      host.close();
       assert.deepEqual(await host.exit, DONE);
     });
 

@@ -265,6 +265,7 @@ def test_the_application_cleans_up_after_the_last_request(raw):
     raw.write(req(1, "/sleep"), frame("GOAWAY"))
 
     assert raw.exchange(1).body == b"slept"
+    raw.close()
     assert raw.exit_code() == 0
     assert raw.stderr == b"cleaned up\n"
 
@@ -302,6 +303,7 @@ def test_fastapi_runs_background_tasks_and_its_lifespan(fastapi):
     fastapi.until(lambda: b"in the background" in fastapi.stderr)
 
     fastapi.write(frame("GOAWAY"))
+    fastapi.close()
     assert fastapi.exit_code() == 0
     assert fastapi.stderr.endswith(b"pool closed\n")
 

@@ -152,8 +152,9 @@ def test_async_handlers_do_not_hold_up_one_another(program):
         assert time.monotonic() - started < 16 * 0.5 / 2
 
 
-def test_a_worker_with_an_async_handler_leaves_at_goaway(host):
+def test_a_worker_with_an_async_handler_finishes_before_it_leaves(host):
     host.write(req(1, "/sleep?ms=50"), frame("GOAWAY"))
 
     assert host.exchange(1).body == b"slept"
+    host.close()
     assert host.exit_code() == 0

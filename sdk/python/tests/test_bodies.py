@@ -72,13 +72,12 @@ def test_five_megabytes_are_echoed_while_they_come(host):
 
 
 def test_frames_may_come_in_pieces_of_one_byte(host):
-    frames = req(1, "/echo", b"abc") + req(2, "/size", end=False) + data(2, b"xyz") + data(2, end=True)
+    frames = req(1, "/size", end=False) + data(1, b"xyz") + data(1, end=True)
 
     for at in range(len(frames)):
         host.write(frames[at : at + 1])
 
-    assert host.exchange(1).body == b"abc"
-    assert host.exchange(2).body == b"3"
+    assert host.exchange(1).body == b"3"
 
 
 @pytest.mark.parametrize("target", ["/bytes?n=1000000", "/stream?n=1000000&piece=1000"])
@@ -179,19 +178,21 @@ def test_sixteen_requests_at_once_do_not_wait_for_one_another():
         assert time.monotonic() - started < 16 * 0.5 / 2
 
 
-def test_sixteen_large_bodies_at_once_arrive_whole(host):
-    for stream in range(1, 17):
-        host.write(req(stream, "/stream?n=300000&piece=%d" % (1000 + stream)))
+def test_sixteen_large_bodies_at_once_arrive_whole():
+    with worker(concurrency=16) as host:
+        for stream in range(1, 17):
+            host.write(req(stream, "/stream?n=300000&piece=%d" % (1000 + stream)))
 
-    for stream in range(1, 17):
-        assert host.exchange(stream).body == pattern(300000)
+        for stream in range(1, 17):
+            assert host.exchange(stream).body == pattern(300000)
 
 
-def test_a_slow_answer_does_not_wait_for_the_next_handler(host):
-    host.write(req(1, "/sleep?ms=20"), req(2, "/sleep?ms=1000"))
+def test_a_slow_answer_does_not_wait_for_the_next_handler():
+    with worker(concurrency=2) as host:
+        host.write(req(1, "/sleep?ms=20"), req(2, "/sleep?ms=1000"))
 
-    assert host.exchange(1).body == b"slept"
-    assert not any(one.stream == 2 for one in host.frames)
+        assert host.exchange(1).body == b"slept"
+        assert not any(one.stream == 2 for one in host.frames)
 
 
 def test_the_answers_of_a_burst_do_not_wait_for_its_last_handler():

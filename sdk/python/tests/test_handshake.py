@@ -14,7 +14,8 @@ def test_hello_says_who_the_worker_is_and_what_it_can_do(host):
     pairs = host.frames[0].pairs
 
     assert [one.kind for one in host.frames] == ["HELLO", "READY"]
-    assert pairs["sdk"] == "python 0.1.0"
+    assert pairs["sdk"] == "python/0.1.0"
+    assert pairs["stacks"] == "QUIT"
     assert pairs["runtime"] == "cpython %d.%d.%d" % sys.version_info[:3]
     assert pairs["pid"] == str(host.process.pid)
     assert set(pairs["features"].split()) == {"window", "exclusive"}

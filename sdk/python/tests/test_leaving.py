@@ -72,6 +72,7 @@ fwatchdog.serve(handler)
         assert host.frame("LOG", 0).text == "cancelled: False"
         assert host.call(3, "/go").body == b"done"
         host.write(GOAWAY)
+        host.close()
         assert host.exit_code() == 0
 
 
@@ -132,10 +133,12 @@ def test_a_cancel_leaves_other_streams_alone():
         assert host.exchange(1).body == b"cancelled"
 
 
-def test_an_idle_worker_leaves_at_goaway(host):
+def test_an_idle_worker_stays_at_goaway_until_the_pipe_ends(host):
     host.call(1, "/ignore")
     host.write(GOAWAY)
+    host.ping()
 
+    host.close()
     assert host.exit_code() == 0
 
 
@@ -143,6 +146,7 @@ def test_a_busy_worker_finishes_before_it_leaves(host):
     host.write(req(1, "/sleep?ms=200"), GOAWAY)
 
     assert host.exchange(1).body == b"slept"
+    host.close()
     assert host.exit_code() == 0
 
 
@@ -156,6 +160,7 @@ def test_a_response_in_flight_at_goaway_still_gets_its_window(host, target):
     host.write(window(1, 2_000_000))
 
     assert len(host.exchange(1).body) == 2_000_000
+    host.close()
     assert host.exit_code() == 0
 
 
@@ -164,6 +169,7 @@ def test_a_response_in_flight_at_goaway_can_still_be_cancelled(host):
     host.write(cancel(1))
 
     assert host.exchange(1).body == b"cancelled"
+    host.close()
     assert host.exit_code() == 0
 
 
@@ -172,6 +178,7 @@ def test_an_upload_in_flight_at_goaway_is_still_read(host):
     host.write(data(1, b"abc", end=True))
 
     assert host.exchange(1).body == b"3"
+    host.close()
     assert host.exit_code() == 0
 
 
@@ -279,5 +286,22 @@ print("cleaned up")
     with worker(program(source)) as host:
         host.write(GOAWAY)
 
+        host.close()
         assert host.exit_code() == 0
         assert host.stderr == b"cleaned up\n"
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_a_request_too_many_is_not_started(places):
+    with worker(concurrency=places) as host:
+        host.write(*[req(stream, "/sleep?ms=100") for stream in range(1, places + 2)])
+
+        assert host.exchange(places + 1).code == 4
+        assert host.exchange(1).body == b"slept"
+        assert host.call(places + 2, "/ignore").body == b"ignored"
+
+
+def test_a_request_after_goaway_is_not_started(host):
+    host.write(GOAWAY, req(1, "/ignore"))
+
+    assert host.exchange(1).code == 4

@@ -109,7 +109,7 @@ def run_tests(home):
 def test_the_build_runs_the_tests_of_the_function(home):
     assert run_tests(home) == 0
 
-    (home / "function" / "handler.py").write_text("def handle(event, context):\n    return 'broken'\n")
+    (home / "function" / "handler.py").write_text("def handle():\n    return 'broken'\n")
     assert run_tests(home) != 0
 
 

@@ -1,6 +1,7 @@
 package io.fwatchdog;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.LockSupport;
@@ -29,7 +30,7 @@ final class Crew {
     private final ArrayDeque<Stream> waiting = new ArrayDeque<>();
     /** A stack: the one that worked last has the warmest caches. */
     private final ArrayDeque<Member> idle = new ArrayDeque<>();
-    private int members;
+    private final List<Member> members = new ArrayList<>();
     /** A member has been called and has not come yet. */
     private boolean coming;
 
@@ -62,9 +63,9 @@ final class Crew {
             return null;
         }
         Member member = idle.poll();
-        if (member == null && members < size) {
-            members++;
+        if (member == null && members.size() < size) {
             member = new Member();
+            members.add(member);
         }
         coming = member != null;
         return member;
@@ -74,6 +75,22 @@ final class Crew {
         if (member != null) {
             member.come();
         }
+    }
+
+    /** The threads that run a stream at this moment. */
+    List<Thread> busy() {
+        List<Thread> busy = new ArrayList<>();
+        lock.lock();
+        try {
+            for (Member member : members) {
+                if (!idle.contains(member)) {
+                    busy.add(member.thread);
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        return busy;
     }
 
     /** One thread of the crew. It ends with the process. */

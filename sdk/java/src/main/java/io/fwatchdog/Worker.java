@@ -61,11 +61,10 @@ public final class Worker {
             Exit.now(Exit.USAGE, "this program is a worker: start it with fwatchdog");
         }
         Stdio stdio = Stdio.take(System.getenv("FWATCHDOG_OUT_FD"));
-        Signals.ignore("TERM", "INT");
+        Signals.ignoreEnds();
         ThreadFactory virtual = Threads.virtual();
         Worker worker = new Worker(options, stdio, concurrency(options, virtual != null));
-        worker.sayHello();
-        worker.read(virtual);
+        worker.start(virtual);
         return worker;
     }
 
@@ -112,22 +111,24 @@ public final class Worker {
         return virtual ? VIRTUAL_CONCURRENCY : CONCURRENCY_PER_CPU * Runtime.getRuntime().availableProcessors();
     }
 
-    private void sayHello() {
+    /** Greets the host and begins to read its frames. {@code virtual} is null where there are no virtual threads. */
+    private void start(ThreadFactory virtual) {
+        boolean platform = virtual == null || concurrency == 1;
+        Crew crew = new Crew(concurrency, platform ? Threads.platform() : virtual, platform, output);
+        sayHello(Stacks.offer(crew));
+        new Thread(new HostReader(stdio.in, streams, crew, stdio.maxPayload()), "fwatchdog-reader").start();
+    }
+
+    private void sayHello(String stacks) {
         String features = "window ping-busy" + (stdio.shared ? "" : " exclusive");
         output.append(Messages.hello(Frame.VERSION, Frame.VERSION, Headers.of(
                 "sdk", SDK,
                 "runtime", "java " + System.getProperty("java.version"),
                 "pid", pid(),
+                "stacks", stacks,
                 "concurrency", Integer.toString(concurrency),
                 "features", features)));
         output.flush();
-    }
-
-    /** Starts to read the host's frames. {@code virtual} is null where there are no virtual threads. */
-    private void read(ThreadFactory virtual) {
-        boolean platform = virtual == null || concurrency == 1;
-        Crew crew = new Crew(concurrency, platform ? Threads.platform() : virtual, platform, output);
-        new Thread(new HostReader(stdio.in, streams, crew, stdio.maxPayload()), "fwatchdog-reader").start();
     }
 
     private void stop() {

@@ -18,6 +18,7 @@ class HandshakeTest {
             assertEquals("java/0.1.0", hello.get("sdk"));
             assertEquals("java " + System.getProperty("java.version"), hello.get("runtime"));
             assertTrue(Integer.parseInt(hello.get("pid")) > 1);
+            assertEquals("URG QUIT", hello.get("stacks"));
             assertTrue(Integer.parseInt(hello.get("concurrency")) >= 32);
             assertEquals(pipe == Pipe.FD3 ? "window ping-busy exclusive" : "window ping-busy", hello.get("features"));
         }
