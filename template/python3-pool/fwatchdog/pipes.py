@@ -30,13 +30,14 @@ class Pipes:
     waits for something.
     """
 
-    def __init__(self, source: int, sink: int, limit: int, accept: Callable[[Request], object]) -> None:
+    def __init__(self, source: int, sink: int, limit: int, places: int, accept: Callable[[Request], object]) -> None:
         self.lock = threading.RLock()  # guards the streams, and all fields down to the empty line
         self.streams: Dict[int, Stream] = {}  # those without a terminal frame
         self.window = frame.DEFAULT_WINDOW  # with what each direction of a stream starts
         self.limit = limit  # the largest payload that we may send
         self.eof = False  # the host has closed its end
         self._leaving = False  # the host said GOAWAY
+        self._places = places  # how many requests are taken at once
         self._newest = 0  # the highest number of a stream so far
         self._reading = False  # whether a thread reads the pipe
         self._listening = False  # whether that thread must be told of what does not come through the pipe
@@ -105,8 +106,8 @@ class Pipes:
 
     @property
     def finished(self) -> bool:
-        """Whether no request is open and none will come."""
-        return (self._leaving or self.eof) and not self.streams
+        """Whether no request is open and the host has closed its end."""
+        return self.eof and not self.streams
 
     def wait(self, ready: Callable[[], object], timeout: Optional[float] = None, idle: bool = False) -> None:
         """Returns once ready() holds or the timeout in seconds has passed.
@@ -123,7 +124,7 @@ class Pipes:
                 if self._reading or self.eof:
                     happened = self._follow(left)
                 else:
-                    happened = self._lead(left, idle and not self._leaving)
+                    happened = self._lead(left, idle)
                 if ends is not None:
                     left = max(0, ends - time.monotonic())
         if not idle:
@@ -234,6 +235,9 @@ class Pipes:
             raise frame.FrameError("stream", "REQ on stream %d after stream %d" % (number, self._newest))
         self._newest = number
         head = frame.decode_request(payload)
+        if self._leaving or len(self.streams) >= self._places:
+            self.send(frame.encode_error(number, frame.NOT_STARTED, "the worker takes no more requests", self.limit))
+            return
         stream = self.streams[number] = Stream(self, number, head[-1], end)
         self._accept(Request(head, stream))
 

@@ -10,7 +10,6 @@ import queue
 import signal
 import sys
 import threading
-import time
 from typing import Any, Callable, Deque, NoReturn, Optional, Tuple
 
 from . import frame, response
@@ -22,13 +21,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .loop import Loop
 
-SDK = "python 0.1.0"
+SDK = "python/0.1.0"
 """How this package names itself to the host."""
 
 Handler = Callable[[Request], Any]
 """Takes a request, returns a response (`fwatchdog.response.Response`) or an awaitable of one."""
 
-_GATHER_SECONDS = 0.001
 _EXIT_INIT = 1
 _EXIT_USAGE = 64
 
@@ -47,7 +45,7 @@ def serve(handler: Handler, init: Optional[Callable[[], Any]] = None, concurrenc
     places = _places(concurrency)
     source, sink, limit = _take_pipes()
     requests: Any = collections.deque() if places == 1 else queue.SimpleQueue()
-    pipes = Pipes(source, sink, limit, requests.append if places == 1 else requests.put)
+    pipes = Pipes(source, sink, limit, places, requests.append if places == 1 else requests.put)
     _ignore_signals(pipes)
     exchanges = Exchanges(pipes, handler)
     pipes.greet(
@@ -55,6 +53,7 @@ def serve(handler: Handler, init: Optional[Callable[[], Any]] = None, concurrenc
             ("sdk", SDK),
             ("runtime", "%s %s" % (sys.implementation.name, sys.version.split()[0])),
             ("pid", str(os.getpid())),
+            ("stacks", "QUIT"),
             ("concurrency", str(places)),
             ("features", "window exclusive"),
         )
@@ -94,13 +93,7 @@ class Exchanges:
             pipes.wait(lambda: requests or pipes.finished, idle=True)
             if not requests:
                 return
-            read_at = time.monotonic()
-            while requests:
-                # The host sends one request at a time. A host that sends more at once gets the answers of short
-                # handlers at once, too: the system calls would cost more than the rest.
-                if time.monotonic() - read_at > _GATHER_SECONDS:
-                    pipes.flush()
-                self._run(requests.popleft())
+            self._run(requests.popleft())
 
     def run_in_threads(self, requests: queue.SimpleQueue[Request], threads: int) -> None:
         """Serves in threads, until the host has no more requests; this thread reads the pipe for them."""

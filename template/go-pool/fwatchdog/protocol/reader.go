@@ -24,8 +24,9 @@ type Reader struct {
 	now    Header // of the frame that was returned last: good once Next is called again
 }
 
-// readerSize holds one frame of the largest size, and as much again as a pipe usually holds in small ones.
-const readerSize = HeaderSize + MaxPayload + 4096
+// readerSize holds two frames of the largest size: behind the beginning of one there is room for all that a pipe usually
+// holds, so that it does not take two reads.
+const readerSize = 2 * (HeaderSize + MaxPayload)
 
 // NewReader returns a Reader of what from writes on src. limit is the largest payload that it may send, at most
 // MaxPayload; Limit changes it.

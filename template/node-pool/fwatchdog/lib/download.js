@@ -73,7 +73,7 @@ class Download {
     let at = 0;
     do {
       if (this.#over) return false;
-      const length = Math.min(bytes.length - at, this.#output.maxPayload, this.#window);
+      const length = Math.min(bytes.length - at, this.#output.maxPiece, this.#window);
       if (this.#output.blocked || (length === 0 && bytes.length > 0)) return this.#sendLater(bytes.subarray(at), last);
       const end = at + length;
       const flags = last && end === bytes.length ? END : 0;
@@ -81,7 +81,13 @@ class Download {
       this.#window -= length;
       at = end;
     } while (at < bytes.length);
-    return true;
+    // Whoever made the piece may use its memory for the next one, so it must have left.
+    return this.#output.blocked ? this.#left() : true;
+  }
+
+  /** Resolves to true when all that was appended has left the process. */
+  #left() {
+    return new Promise((resolve) => this.#output.drain(() => resolve(true)));
   }
 
   async #sendLater(bytes, last) {

@@ -25,6 +25,11 @@ class Output {
     this.maxPayload = maxPayload;
   }
 
+  /** The largest piece of a body that should be sent in one frame. */
+  get maxPiece() {
+    return this.maxPayload;
+  }
+
   /** Appends a frame whose payload is a body, which may be null. */
   append(type, flags, stream, body) {
     this.appendWithHead(type, flags, stream, '', body);
@@ -52,6 +57,11 @@ class Output {
   appendFrame(frame) {
     const at = this.#reserve(frame.length);
     this.bytes.set(frame, at);
+  }
+
+  /** Appends the header alone of a frame. */
+  appendHeader(type, flags, stream, length) {
+    writeHeader(this.bytes, this.#reserve(HEADER), type, flags, stream, length);
   }
 
   /** Makes room for a frame and returns where it is to stand. */
@@ -119,6 +129,9 @@ function pause() {
 /** The largest frame. */
 const LARGEST = HEADER + MAX_PAYLOAD;
 
+/** A body of so many bytes, or more, is not copied: the kernel takes it from where it stands. */
+const LARGE = 16 << 10;
+
 /** A descriptor that only the SDK writes to: frames of any size, and no write ever blocks the event loop. */
 class OwnOutput extends Output {
   #fd;
@@ -138,6 +151,25 @@ class OwnOutput extends Output {
     this.#fd = fd;
     this.#socket = new net.Socket({ fd, readable: false, writable: true });
     this.#socket.on('error', onGone);
+  }
+
+  /** The largest piece of a body that should be sent in one frame: one that fills a pipe, which holds 64 KiB. */
+  get maxPiece() {
+    return Math.min(this.maxPayload, MAX_PAYLOAD - HEADER);
+  }
+
+  /** Appends a frame whose payload is a body, which may be null. A large one must not change while `blocked`. */
+  append(type, flags, stream, body) {
+    if (body === null || body.length < LARGE) {
+      super.append(type, flags, stream, body);
+      return;
+    }
+    this.appendHeader(type, flags, stream, body.length);
+    this.#socket.cork();
+    this.flush();
+    this.#socket.write(body, this.#onWritten);
+    this.#socket.uncork();
+    if (!this.blocked) this.#start = this.end = 0;
   }
 
   /** Whether streams must wait (for `drain`) before they append more: the pipe has not taken all that was written. */

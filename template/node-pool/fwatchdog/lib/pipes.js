@@ -68,7 +68,7 @@ function readInput(onBytes, onEnd) {
 }
 
 function openInput(onBytes) {
-  const buffer = Buffer.allocUnsafeSlow(65536); // what a pipe holds
+  const buffer = Buffer.allocUnsafeSlow(262144); // what a pipe holds through which large bodies go
   const callback = (length) => {
     onBytes(buffer, length);
     return true;

@@ -75,7 +75,7 @@ class Worker {
   /** Forgets an exchange that has ended. */
   closed(exchange) {
     this.#open.delete(exchange.stream);
-    if (this.#leaving) this.#leaveIfDone();
+    if (this.inputEnded) this.#leaveIfDone();
   }
 
   #hello() {
@@ -119,7 +119,8 @@ class Worker {
       case TYPE.PING:
         return this.output.appendFrame(encode({ type: 'PONG', nonce: decode(type, bytes.subarray(start, end)).nonce }));
       case TYPE.GOAWAY:
-        return this.#leave();
+        this.#leaving = true; // and EOF follows
+        return undefined;
       case TYPE.HELLO:
         return this.#greet(decode(type, bytes.subarray(start, end)));
     }
@@ -176,20 +177,16 @@ class Worker {
     if (!allowed) throw new FrameError('stream', `DATA on stream ${stream} over the window, or behind its end`);
   }
 
-  /** Stops when nothing is in flight. Until then reading goes on: a streamed response needs WINDOW and CANCEL. */
-  #leave() {
+  #endInput() {
+    this.inputEnded = true;
     this.#leaving = true;
+    for (const exchange of this.#open.values()) exchange.endInput();
     this.#leaveIfDone();
   }
 
-  #endInput() {
-    this.inputEnded = true;
-    for (const exchange of this.#open.values()) exchange.endInput();
-    this.#leave();
-  }
-
+  /** Stops when nothing is in flight and the host has closed the pipe. Until then a streamed response needs WINDOW and CANCEL. */
   #leaveIfDone() {
-    if (this.#leaving && this.#ready && this.#open.size === 0) this.output.drain(() => stop(0));
+    if (this.inputEnded && this.#ready && this.#open.size === 0) this.output.drain(() => stop(0));
   }
 
   /** Ends the process after an exception that nobody caught. It is the only open request's, if there is just one. */

@@ -110,7 +110,7 @@ func (w *worker) open(h protocol.Header, payload []byte) error {
 		return err
 	case !started:
 		w.out.add(func(dst []byte) []byte {
-			return protocol.AppendError(dst, s.id, protocol.CodeNotStarted, "the worker is leaving", w.limit)
+			return protocol.AppendError(dst, s.id, protocol.CodeNotStarted, "the worker takes no more requests", w.limit)
 		})
 		return nil
 	}
@@ -129,16 +129,17 @@ func (w *worker) serve(s *stream) {
 	}
 }
 
-// admit enters a stream among those that are open, unless the worker is leaving.
+// admit enters a stream among those that are open, unless the worker is leaving or has its hands full.
 func (w *worker) admit(s *stream) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.ready || w.streams[s.id] != nil {
 		return false, fmt.Errorf("%w: REQ before READY, or on an open stream", protocol.ErrStream)
 	}
-	if w.leaving {
+	if w.leaving || w.taken.Load() >= w.places {
 		return false, nil
 	}
+	w.taken.Add(1)
 	w.streams[s.id] = s
 	w.running.Add(1)
 	return true, nil

@@ -147,7 +147,7 @@ func (w *ResponseWriter) fail(err error) {
 		code = protocol.CodeCancelled
 	}
 	_ = s.w.out.send(func(dst []byte) ([]byte, error) { // who is to be told of a broken pipe is at its other end
-		s.ended = true
+		s.end(true)
 		return protocol.AppendError(dst, s.id, code, err.Error(), s.w.limit), nil
 	})
 }
@@ -195,7 +195,7 @@ func (w *ResponseWriter) sendHead(body []byte, last bool) (rest []byte, err erro
 		rest = body[n:]
 		end := last && len(rest) == 0
 		dst, err := b.End(body[:n], end)
-		s.ended = end && err == nil
+		s.end(end && err == nil)
 		return dst, err
 	})
 	if errors.Is(err, protocol.ErrHeadTooLarge) {
@@ -215,7 +215,7 @@ func (w *ResponseWriter) sendData(body []byte, last bool) (rest []byte, err erro
 	}
 	end := last && n == len(body)
 	err = s.w.out.send(func(dst []byte) ([]byte, error) {
-		s.ended = end
+		s.end(end)
 		return protocol.AppendData(dst, s.id, body[:n], end), nil
 	})
 	return body[n:], err

@@ -83,6 +83,15 @@ func (s *stream) answer(handler Handler) {
 	err = handler(&s.response, &s.request)
 }
 
+// end notes whether the frame that is being appended is the last one. From then on the host may send another request: it
+// knows of the free place once it has read that frame.
+func (s *stream) end(last bool) {
+	if last && !s.ended {
+		s.ended = true
+		s.w.taken.Add(-1)
+	}
+}
+
 // receive takes a DATA frame.
 func (s *stream) receive(payload []byte, last bool) error {
 	s.mu.Lock()

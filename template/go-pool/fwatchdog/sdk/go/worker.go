@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"fwatchdog/protocol"
 )
@@ -19,6 +20,8 @@ type worker struct {
 	out     *outgoing
 	idle    chan *stream // to the goroutines that wait for their next request; closed once there will be none
 	running sync.WaitGroup
+	places  int32        // how many requests are taken at once
+	taken   atomic.Int32 // of them
 
 	// Set by the host's HELLO, before there is a stream.
 	greeted bool
@@ -43,16 +46,20 @@ func newWorker(in io.Reader, out io.Writer, handler Handler) *worker {
 	}
 }
 
+// sdk is what the worker says that it is made with.
+const sdk = "go/0.1.0"
+
 // run greets the host, initialises, and answers requests until the host hangs up. It returns the exit code.
 func (w *worker) run(c config) int {
 	_ = w.out.send(func(dst []byte) ([]byte, error) { // a broken pipe is noticed by read
 		return protocol.AppendHello(dst,
-			"sdk", "go",
+			"sdk", sdk,
 			"runtime", runtime.Version(),
 			"pid", strconv.Itoa(os.Getpid()),
 			"concurrency", strconv.Itoa(c.concurrency),
 			"features", "window exclusive ping-busy"), nil
 	})
+	w.places = int32(c.concurrency)
 	ended := make(chan int, 1)
 	go func() { ended <- w.read() }() // ends with the pipe
 

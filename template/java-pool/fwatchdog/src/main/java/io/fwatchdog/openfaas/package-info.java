@@ -1,0 +1,2 @@
+/** Runs functions that are written against {@link com.openfaas.model}. */
+package io.fwatchdog.openfaas;
