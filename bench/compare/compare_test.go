@@ -1,0 +1,79 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"fwatchdog/bench/systems"
+)
+
+// measuredKeys are the keys of everything that is measured, by scenario.
+func measuredKeys() map[string][]string {
+	keys := map[string][]string{}
+	for _, s := range scenarios {
+		for _, e := range s.entries {
+			keys[s.name] = append(keys[s.name], e.key())
+		}
+	}
+	for _, p := range probes {
+		for _, f := range p.figures {
+			keys[p.name] = append(keys[p.name], f.key)
+		}
+	}
+	return keys
+}
+
+func TestEveryGoalIsAboutWhatIsMeasuredSideBySide(t *testing.T) {
+	keys := measuredKeys()
+	for _, g := range goals {
+		for _, f := range []figure{g.over, g.under} {
+			if f.of != nil && !slices.Contains(keys[f.scenario], f.key) {
+				t.Errorf("%s: nothing measures %q of %q", g.what, f.key, f.scenario)
+			}
+		}
+		if g.under.of != nil && g.under.scenario != g.over.scenario {
+			t.Errorf("%s: its sides are measured at different times", g.what)
+		}
+	}
+}
+
+func TestEveryEntryIsASystem(t *testing.T) {
+	for _, s := range scenarios {
+		for _, e := range s.entries {
+			if _, ok := systems.All[e.system]; !ok {
+				t.Errorf("%s: there is no system %q", s.name, e.system)
+			}
+		}
+		if s.plots.cost != "" && len(s.plots.by) != len(s.entries) {
+			t.Errorf("%s: %d numbers for %d entries", s.name, len(s.plots.by), len(s.entries))
+		}
+	}
+}
+
+func TestGoalsAreJudgedByTheMedianOfTheRounds(t *testing.T) {
+	rounds := func(rates ...float64) (all []result) {
+		for _, r := range rates {
+			all = append(all, result{Result: systems.Result{Rate: r}})
+		}
+		return all
+	}
+	all := map[string]measured{"s": {results: map[string][]result{"a": rounds(10, 20, 60), "b": rounds(10, 10, 10), "none": rounds(0, 0, 0)}}}
+	for name, c := range map[string]struct {
+		goal    goal
+		met, ok bool
+	}{
+		"at least":      {goal{"", 2, false, figure{"s", "a", rate}, figure{"s", "b", rate}}, true, true},
+		"too little":    {goal{"", 3, false, figure{"s", "a", rate}, figure{"s", "b", rate}}, false, true},
+		"at most":       {goal{"", 2, true, figure{"s", "a", rate}, figure{"s", "b", rate}}, true, true},
+		"too much":      {goal{"", 1.9, true, figure{"s", "a", rate}, figure{"s", "b", rate}}, false, true},
+		"a figure":      {goal{"", 20, true, figure{"s", "a", rate}, figure{}}, true, true},
+		"not measured":  {goal{"", 1, true, figure{"s", "a", rate}, figure{"s", "c", rate}}, false, false},
+		"nothing under": {goal{"", 1, true, figure{"s", "a", rate}, figure{"s", "none", rate}}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if s, met, ok := c.goal.reached(all); met != c.met || ok != c.ok {
+				t.Errorf("got %v, met %v, measured %v", s, met, ok)
+			}
+		})
+	}
+}
