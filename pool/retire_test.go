@@ -245,11 +245,16 @@ func TestWorkerLeavesBeforeItsSuccessorStartsWhereThereIsNoMemory(t *testing.T) 
 			r.Retire(serial, life.MemorySoft)
 		}
 		for n := range 3 { // one at a time, at the price of one place
-			for r.Snapshot().Counts.Exits[life.MemorySoft] == uint64(n) {
-				if snap := r.Snapshot(); snap.Counts.Starts != uint64(3+n) || snap.Capacity < 2 {
+			r.settle()
+			snap := r.Snapshot()
+			for ; snap.Counts.Exits[life.MemorySoft] == uint64(n); snap = r.Snapshot() {
+				if snap.Counts.Starts != uint64(3+n) || snap.Capacity < 2 {
 					t.Fatalf("round %d: %d starts, %d places", n, snap.Counts.Starts, snap.Capacity)
 				}
 				r.pass(100 * time.Millisecond)
+			}
+			if snap.Counts.Starts != uint64(4+n) || snap.Capacity != 2 {
+				t.Fatalf("after exit %d: %d starts, %d places", n+1, snap.Counts.Starts, snap.Capacity)
 			}
 			r.pass(time.Second)
 		}
