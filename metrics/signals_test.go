@@ -28,7 +28,7 @@ func TestUtilizationIsWhatIsAskedForOverWhatThereIs(t *testing.T) {
 			{"a second after the last", 0, 500 * time.Millisecond, 3. / 4},
 			{"much later one more", 1, time.Hour, 4. / 4},
 		} {
-			<-time.After(step.pass)
+			time.Sleep(step.pass)
 			for range step.refused {
 				m.Begin(time.Now())
 				m.End("get", 503, time.Now(), 0, 0, "queue_full")
@@ -38,7 +38,7 @@ func TestUtilizationIsWhatIsAskedForOverWhatThereIs(t *testing.T) {
 			}
 		}
 		s.snap.Capacity, s.snap.Inflight, s.snap.Queue = 0, 0, 0
-		<-time.After(time.Minute)
+		time.Sleep(time.Minute)
 		if got := scrape(t, m)["fwatchdog_utilization"]; got != 0 {
 			t.Errorf("without capacity or demand it is %v", got)
 		}
@@ -57,7 +57,7 @@ func TestInflightSecondsAreTheIntegralOfRequestsInFlight(t *testing.T) {
 		var want time.Duration // summed step by step: requests in flight times how long the step lasted
 		for range 2000 {
 			step := time.Duration(dice.IntN(50)) * time.Millisecond
-			<-time.After(step)
+			time.Sleep(step)
 			want += time.Duration(len(running)) * step
 			switch n := dice.IntN(3); {
 			case n < 2 && len(running) < 20:

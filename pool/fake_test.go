@@ -204,7 +204,7 @@ func (f *fake) ask(why life.Reason) {
 // exit ends a worker that has nothing to do any more, in its own time.
 func (f *fake) exit() {
 	select {
-	case <-time.After(f.slow):
+	case <-after(f.slow):
 		f.die(f.told(), false)
 	case <-f.done:
 	}
@@ -278,6 +278,17 @@ func (f *fake) saw() int {
 	return len(f.got)
 }
 
+// after is time.After for goroutines of a bubble. When two of them find at once that the time of their timer has already
+// come, as it has for d = 0, the race detector of Go 1.26 crashes: both use the one context of the bubble's timers.
+func after(d time.Duration) <-chan time.Time {
+	if d > 0 {
+		return time.After(d)
+	}
+	now := make(chan time.Time, 1)
+	now <- time.Now()
+	return now
+}
+
 var errBoot = errors.New("cannot find module")
 
 // rig is a running pool of fakes, inside a bubble.
@@ -343,7 +354,7 @@ func (r *rig) spawnFake(ctx context.Context, id life.ID) (Worker, error) {
 	if boot != nil {
 		took, err := boot(id)
 		select {
-		case <-time.After(took):
+		case <-after(took):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -419,7 +430,7 @@ func (r *rig) settle() {
 // pass lets d go by on the bubble's clock.
 func (r *rig) pass(d time.Duration) {
 	r.t.Helper()
-	<-time.After(d)
+	time.Sleep(d)
 	r.settle()
 }
 

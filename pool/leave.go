@@ -9,11 +9,15 @@ import (
 
 // attend waits for the end of the worker in s, and sees it off when it is to leave.
 func (p *Pool) attend(s *slot, worker Worker) {
-	ripe := time.NewTimer(p.cfg.MinAge)
-	defer ripe.Stop()
+	var ripe <-chan time.Time
+	if p.cfg.MinAge > 0 {
+		timer := time.NewTimer(p.cfg.MinAge)
+		defer timer.Stop()
+		ripe = timer.C
+	}
 	for gone := false; !gone; {
 		select {
-		case <-ripe.C:
+		case <-ripe:
 			p.ripened()
 		case <-worker.Done():
 			p.asked(s, life.Crash) // unless it was to leave anyway

@@ -298,7 +298,7 @@ func TestWorkerThatIsReadyTooLateLeavesAtOnce(t *testing.T) {
 		r := newRig(t, Config{Size: 1, QueueSize: 5})
 		var late *fake
 		r.Pool.spawn = func(_ context.Context, id life.ID) (Worker, error) {
-			<-time.After(time.Second) // it does not look at its context
+			time.Sleep(time.Second) // it does not look at its context
 			late = newFake(id, 1)
 			return late, nil
 		}

@@ -119,11 +119,18 @@ func (s *scenario) play(steps int) {
 		len(s.calls), len(s.reloads), s.begun, s.Snapshot().Counts)
 }
 
-func (s *scenario) roughBoot(life.ID) (time.Duration, error) {
-	if s.dice.once(4) {
+// roughBoot fails now and then, but not as often as to make a pool give up that never had a worker.
+func (s *scenario) roughBoot(id life.ID) (time.Duration, error) {
+	if (id.Serial < firstTries || s.wasReady()) && s.dice.once(4) {
 		return s.dice.upTo(10 * time.Second), errBoot
 	}
 	return s.dice.upTo(10 * time.Second), nil
+}
+
+func (s *scenario) wasReady() bool {
+	s.Pool.mu.Lock()
+	defer s.Pool.mu.Unlock()
+	return s.ready
 }
 
 // rest gives the pool peace, and demands that it is whole after that.

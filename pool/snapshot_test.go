@@ -60,7 +60,7 @@ func TestSnapshotIsACopy(t *testing.T) {
 type shy struct{ *fake }
 
 func (shy) Vitals() life.Vitals {
-	<-time.After(time.Second)
+	time.Sleep(time.Second)
 	return life.Vitals{}
 }
 
@@ -77,7 +77,7 @@ func TestWorkerThatIsSlowToTellItsVitalsHoldsUpNobody(t *testing.T) {
 		}
 		r.stop()
 		<-r.ended
-		<-time.After(time.Second) // the snapshot
+		time.Sleep(time.Second) // the snapshot
 	})
 }
 

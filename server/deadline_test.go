@@ -26,7 +26,7 @@ func TestDeadlineIsToldOnlyWhenTheOneInForceWouldRunOutTooEarlyOrLate(t *testing
 			{"a later one is told", time.Millisecond, []time.Duration{limit + 2*time.Second + time.Millisecond}},
 		} {
 			told = nil
-			<-time.After(step.pause)
+			time.Sleep(step.pause)
 			ask(time.Now().Add(limit))
 			if len(told) != len(step.want) || len(told) > 0 && told[0] != step.want[0] {
 				t.Errorf("%s: told %v, want %v", step.name, told, step.want)

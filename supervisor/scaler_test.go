@@ -28,18 +28,18 @@ type sleeper struct {
 type nap struct {
 	w    *sleeper
 	over func()
-	end  <-chan time.Time
+	end  time.Time
 }
 
 func (w *sleeper) Begin(_ context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
 	w.group.Add(1)
-	return nap{w, over, time.After(x.Request.Timeout)}, nil
+	return nap{w, over, time.Now().Add(x.Request.Timeout)}, nil
 }
 
 func (n nap) Wait() error {
 	defer n.w.group.Done()
 	defer n.over()
-	<-n.end
+	time.Sleep(time.Until(n.end))
 	return nil
 }
 
@@ -139,7 +139,7 @@ func (s *stage) send(n int, took time.Duration) {
 // pass lets time go by and demands how many workers there are then.
 func (s *stage) pass(d time.Duration, workers int) {
 	s.t.Helper()
-	<-time.After(d)
+	time.Sleep(d)
 	synctest.Wait()
 	if l := s.Load(); l.Wanted != workers {
 		s.t.Errorf("%d workers are wanted, not %d: %+v", l.Wanted, workers, l)
@@ -159,7 +159,7 @@ func TestShortWaitsDoNotMakeThePoolGrow(t *testing.T) {
 	perform(t, pool.Config{Size: 1, Max: 8, QueueSize: 100}, 1, time.Second, func(s *stage) {
 		for range 200 { // there is always somebody in line, and nobody for long
 			s.send(2, 8*time.Millisecond)
-			<-time.After(16 * time.Millisecond)
+			time.Sleep(16 * time.Millisecond)
 		}
 		s.pass(0, 1)
 	})
@@ -222,7 +222,7 @@ func TestSawtoothLoadDoesNotFlap(t *testing.T) {
 		const teeth = 60
 		for range teeth { // a tooth lasts longer than a worker may be idle
 			s.send(4, 10*time.Second)
-			<-time.After(90 * time.Second)
+			time.Sleep(90 * time.Second)
 		}
 		if got := s.Snapshot().Counts.Starts; got > 4+teeth/10 {
 			s.t.Errorf("%d workers were started in %d teeth", got, teeth)
@@ -299,23 +299,23 @@ func TestScalerMissesNothing(t *testing.T) {
 				switch dice.IntN(4) {
 				case 0: // some short ones
 					s.send(dice.IntN(10), time.Duration(dice.IntN(50))*time.Millisecond)
-					<-time.After(time.Duration(dice.IntN(100)) * time.Millisecond)
+					time.Sleep(time.Duration(dice.IntN(100)) * time.Millisecond)
 				case 1: // so many that some must wait for long
 					s.send(1+dice.IntN(20), time.Minute)
-					<-time.After(time.Duration(cfg.Max)*(boot+slow) + time.Second)
+					time.Sleep(time.Duration(cfg.Max)*(boot+slow) + time.Second)
 					if l := s.Load(); l.Waiting > 0 && l.Wanted < l.Max || l.Free < l.Spare && l.Wanted < l.Max {
 						s.t.Fatalf("seed %d: the pool did not grow: %+v", seed, l)
 					}
 				case 2:
-					<-time.After(time.Duration(dice.IntN(300)) * time.Second)
+					time.Sleep(time.Duration(dice.IntN(300)) * time.Second)
 				default:
 					s.set(func(s *stage) { s.load = dice.Float64() * 1.2 })
 					s.send(dice.IntN(5), time.Second)
-					<-time.After(time.Duration(dice.IntN(2000)) * time.Millisecond)
+					time.Sleep(time.Duration(dice.IntN(2000)) * time.Millisecond)
 					s.set(func(s *stage) { s.load = 0 })
 				}
 			}
-			<-time.After(10 * time.Hour)
+			time.Sleep(10 * time.Hour)
 			if l := s.Load(); l.Wanted != max(l.Min, cfg.Spare) {
 				s.t.Errorf("seed %d: %d workers after a long quiet: %+v", seed, l.Wanted, l)
 			}

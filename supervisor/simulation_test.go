@@ -91,7 +91,7 @@ func simulate(t *testing.T, scene scene, cfg pool.Config) []found {
 		begin := time.Now()
 		for n := range seconds {
 			for len(come) > 0 && come[0] < time.Duration(n+1)*time.Second {
-				<-time.After(come[0] - time.Since(begin))
+				time.Sleep(come[0] - time.Since(begin))
 				come = come[1:]
 				x := &exchange.Exchange{Request: exchange.Request{Timeout: time.Duration(dice.ExpFloat64() * float64(service))}}
 				s.calls.Go(func() {
@@ -103,7 +103,7 @@ func simulate(t *testing.T, scene scene, cfg pool.Config) []found {
 					seconds[n].waits = append(seconds[n].waits, x.Waited)
 				})
 			}
-			<-time.After(time.Duration(n+1)*time.Second - time.Since(begin))
+			time.Sleep(time.Duration(n+1)*time.Second - time.Since(begin))
 			seconds[n].workers = s.Load().Wanted
 		}
 	})
