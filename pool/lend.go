@@ -80,8 +80,7 @@ func (p *Pool) takeElsewhere(x *exchange.Exchange, not *slot) *slot {
 	return s
 }
 
-// best returns the slot with the fewest in flight among those that have a place; of equals the one that was used last,
-// so that surplus workers go idle and warm ones stay warm. p.mu is held.
+// best returns the slot that the next request should go to, of those that have a place. p.mu is held.
 func (p *Pool) best(not *slot) *slot {
 	if p.free == 0 { // the usual case under load needs no scan
 		return nil
@@ -91,11 +90,33 @@ func (p *Pool) best(not *slot) *slot {
 		if s.free() <= 0 || s == not {
 			continue
 		}
-		if best == nil || s.inflight < best.inflight || s.inflight == best.inflight && s.used > best.used {
+		if best == nil || s.before(best, p.pack) {
 			best = s
 		}
 	}
 	return best
+}
+
+// before reports whether a request should go to s rather than to other: to the fullest of those with less than pack in
+// flight; when there is none, to the one with the fewest; of equals to the one that was used last, so that surplus workers
+// go idle and warm ones stay warm.
+func (s *slot) before(other *slot, pack int) bool {
+	fills := s.inflight < pack
+	switch {
+	case fills != (other.inflight < pack):
+		return fills
+	case s.inflight != other.inflight:
+		return (s.inflight > other.inflight) == fills
+	}
+	return s.used > other.used
+}
+
+// Pack says how many requests a worker should have in flight before an idle one is woken; 1, with which a pool begins,
+// shares them out. More is for functions that take less time than it takes to wake a process.
+func (p *Pool) Pack(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pack = n
 }
 
 // take lends a place of s to x. p.mu is held.

@@ -55,6 +55,71 @@ func TestWorkerWithFewestInFlightGetsTheRequest(t *testing.T) {
 	})
 }
 
+func TestWorkersThatAreAwakeAreFilledBeforeOthersAreWoken(t *testing.T) {
+	bubble(t, Config{Size: 4}, func(r *rig) {
+		r.dresses(func(f *fake) { f.limit = 8 })
+		for n := range 4 {
+			r.worker(n).die(life.Exit, false)
+		}
+		r.pass(time.Second)
+		demand := func(when string, want ...int) {
+			t.Helper()
+			var got []int
+			for n := range 4 {
+				got = append(got, r.worker(n).inflight())
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("%s: in flight are %d, want %d", when, got, want)
+			}
+		}
+		send := func(n int) (last *call) {
+			for range n {
+				last = r.send("hold")
+			}
+			return last
+		}
+		r.Pack(3)
+		send(2)
+		demand("two requests", 0, 0, 0, 2)
+		send(2)
+		demand("the first worker has enough", 0, 0, 1, 3)
+		r.Pack(5)
+		send(3)
+		demand("the fuller is filled first", 0, 0, 2, 5)
+		r.releaseAll()
+		r.Pack(3)
+		send(7)
+		demand("two have enough", 0, 1, 3, 3)
+		send(5)
+		demand("all have enough", 3, 3, 3, 3)
+		send(5)
+		demand("from there on they are shared out", 4, 4, 4, 5)
+
+		empty := send(1).Worker
+		r.worker(empty.Slot).release()
+		r.settle()
+		if c := send(1); c.Worker != empty {
+			t.Errorf("slot %d got a request while slot %d had none and no other had fewer than enough", c.Worker.Slot, empty.Slot)
+		}
+		r.Pack(1)
+		r.releaseAll()
+		send(4)
+		demand("each is to have one", 1, 1, 1, 1)
+		r.releaseAll()
+	})
+}
+
+func TestWorkerIsFilledUpToItsPlaces(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) { // of one place each
+		r.Pack(16)
+		one, other := r.send("hold"), r.send("hold")
+		if one.Worker == other.Worker {
+			t.Errorf("slot %d got both", one.Worker.Slot)
+		}
+		r.releaseAll()
+	})
+}
+
 func TestOfEqualsTheWorkerUsedLastGetsTheRequest(t *testing.T) {
 	bubble(t, Config{Size: 4}, func(r *rig) {
 		first, second := r.send("hold"), r.send("hold")

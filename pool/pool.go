@@ -166,6 +166,7 @@ type Pool struct {
 	reload   *reloading // nil when nobody waits for one
 	retiring *slot      // whose worker yields for a soft reason: one at a time
 	tight    bool       // there is no memory for one worker more
+	pack     int        // requests that a worker gets before another is woken
 	ready    bool       // a worker has been ready, ever
 	draining bool       // no successors any more
 	closed   bool       // no places any more
@@ -185,6 +186,7 @@ func New(cfg Config, spawn Spawn) *Pool {
 		least:   least,
 		most:    most,
 		places:  max(1, cfg.Concurrency),
+		pack:    1,
 		gen:     1,
 		begun:   1,
 		counts:  Counts{Exits: map[life.Reason]uint64{}},

@@ -195,8 +195,10 @@ func (s *scenario) act() {
 		ctx, give := context.WithTimeout(s.t.Context(), d.upTo(30*time.Second))
 		s.leaves = append(s.leaves, give)
 		s.reloads = append(s.reloads, s.reload(ctx))
-	case n < 90:
+	case n < 92:
 		s.Tighten(d.once(2))
+	case n < 93:
+		s.Pack(1 + d.below(5))
 	default:
 		s.harm()
 	}

@@ -15,6 +15,7 @@ func (s *Supervisor) look() {
 	snap := s.pool.Snapshot()
 	slots := snap.Slots
 	s.sayCrashes(snap)
+	before := s.before
 	took, err := s.measure(slots)
 	if err != nil {
 		s.log.Warn("memory could not be measured", zap.Error(err))
@@ -23,6 +24,7 @@ func (s *Supervisor) look() {
 	readings, usage := readingsOf(slots, took), s.whole(took)
 	s.first = s.first.next(took)
 	s.pool.Tighten(s.limits.tight(s.first, usage))
+	s.pool.Pack(pack(before, s.before))
 	for _, v := range s.limits.judge(readings, usage, s.cfg.MinAge) {
 		if s.pool.Retire(v.serial, v.why) {
 			s.sayMemory(v, slots, took[v.serial].Memory, usage)
@@ -67,6 +69,7 @@ func (s *Supervisor) measure(slots []pool.SlotInfo) (map[uint64]life.Usage, erro
 	samples, took := make(map[uint64]sample, len(slots)), make(map[uint64]life.Usage, len(slots))
 	for _, slot := range slots {
 		if now, there := byGroup[slot.Vitals.Pid]; there {
+			now.served = slot.Served
 			samples[slot.ID.Serial] = now
 			took[slot.ID.Serial] = now.since(s.before[slot.ID.Serial], elapsed)
 		}

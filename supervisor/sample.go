@@ -18,6 +18,7 @@ var Metrics = []string{"rss", "pss"}
 type sample struct {
 	memory int64         // bytes
 	cpu    time.Duration // of its processes that are there, since their start
+	served uint64        // requests that the worker has got
 }
 
 // sampleGroups looks at process groups. Groups that are not asked for are left out; a process that goes meanwhile counts

@@ -67,6 +67,7 @@ type Pool interface {
 	Ping(serial uint64)
 	Retire(serial uint64, why life.Reason) bool
 	Tighten(tight bool)
+	Pack(n int)
 }
 
 // Observer is told of every answered PING.

@@ -178,10 +178,10 @@ func TestProcessorTimeIsShownAsAPartOfOne(t *testing.T) {
 		before, now sample
 		want        float64
 	}{
-		{"half of one", sample{1, 10 * time.Second}, sample{1, 11 * time.Second}, 0.5},
-		{"two of them", sample{1, 10 * time.Second}, sample{1, 14 * time.Second}, 2},
-		{"the first measurement", sample{}, sample{1, 14 * time.Second}, 0},
-		{"a child has ended", sample{1, 10 * time.Second}, sample{1, 4 * time.Second}, 0},
+		{"half of one", sample{memory: 1, cpu: 10 * time.Second}, sample{memory: 1, cpu: 11 * time.Second}, 0.5},
+		{"two of them", sample{memory: 1, cpu: 10 * time.Second}, sample{memory: 1, cpu: 14 * time.Second}, 2},
+		{"the first measurement", sample{}, sample{memory: 1, cpu: 14 * time.Second}, 0},
+		{"a child has ended", sample{memory: 1, cpu: 10 * time.Second}, sample{memory: 1, cpu: 4 * time.Second}, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := test.now.since(test.before, 2*time.Second); got.CPU != test.want || got.Memory != 1 {
@@ -199,6 +199,13 @@ type staff struct {
 	ponged  []time.Duration
 	retired []verdict
 	tight   bool
+	pack    int
+}
+
+func (s *staff) Pack(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pack = n
 }
 
 func (s *staff) Tighten(tight bool) {
