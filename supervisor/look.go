@@ -24,7 +24,8 @@ func (s *Supervisor) look() {
 	readings, usage := readingsOf(slots, took), s.whole(took)
 	s.first = s.first.next(took)
 	s.pool.Tighten(s.limits.tight(s.first, usage))
-	s.pool.Pack(pack(before, s.before))
+	s.pack = pack(s.pack, before, s.before)
+	s.pool.Pack(s.pack)
 	for _, v := range s.limits.judge(readings, usage, s.cfg.MinAge) {
 		if s.pool.Retire(v.serial, v.why) {
 			s.sayMemory(v, slots, took[v.serial].Memory, usage)

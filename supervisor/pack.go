@@ -8,13 +8,15 @@ const (
 	wake = 100 * time.Microsecond
 	// mostPacked is where a worker's reads and writes are shared by so many that more would save nothing.
 	mostPacked = 16
-	// often is how many requests between two looks are worth the saving, and tell what one takes.
+	// often is how many requests between two looks are worth the saving, and tell what one takes. Fewer can only tell that
+	// requests take longer than before.
 	often = 1000
 )
 
 // pack returns how many requests should go to a worker that is awake before an idle one is woken: as many as it works off
-// in the time that the waking takes. before and now are samples of workers by serial.
-func pack(before, now map[uint64]sample) int {
+// in the time that the waking takes. last is what it returned before, 1 at first; before and now are samples of workers by
+// serial.
+func pack(last int, before, now map[uint64]sample) int {
 	var requests uint64
 	var cpu time.Duration
 	for serial, n := range now {
@@ -23,9 +25,13 @@ func pack(before, now map[uint64]sample) int {
 			cpu += n.cpu - b.cpu
 		}
 	}
-	if requests < often {
-		return 1
+	if requests == 0 {
+		return last
 	}
 	each := max(time.Nanosecond, cpu/time.Duration(requests))
-	return int(min(max(1, wake/each), mostPacked))
+	n := int(min(max(1, wake/each), mostPacked))
+	if requests < often {
+		return min(last, n)
+	}
+	return n
 }

@@ -87,6 +87,7 @@ type Supervisor struct {
 
 	first    first
 	crashing bool // it was said that most workers crash
+	pack     int  // what the pool was told last
 
 	before  map[uint64]sample // by serial
 	sampled time.Time
@@ -97,7 +98,7 @@ type Supervisor struct {
 
 // New returns a supervisor of the pool. It looks up the container's memory and says which limits follow from it.
 func New(cfg Config, pool Pool, watch Observer, log *zap.Logger) (*Supervisor, error) {
-	s := &Supervisor{cfg: cfg, pool: pool, watch: watch, log: log, hearts: map[uint64]heart{}, cgroup: findCgroup(filesystem())}
+	s := &Supervisor{cfg: cfg, pool: pool, watch: watch, log: log, hearts: map[uint64]heart{}, pack: 1, cgroup: findCgroup(filesystem())}
 	var err error
 	s.limits, err = cfg.limits(s.cgroup)
 	return s, err
