@@ -9,12 +9,7 @@ import (
 
 // attend waits for the end of the worker in s, and sees it off when it is to leave.
 func (p *Pool) attend(s *slot, worker Worker) {
-	var ripe <-chan time.Time
-	if p.cfg.MinAge > 0 {
-		timer := time.NewTimer(p.cfg.MinAge)
-		defer timer.Stop()
-		ripe = timer.C
-	}
+	ripe := alarm(p.cfg.MinAge)
 	for gone := false; !gone; {
 		select {
 		case <-ripe:
@@ -88,17 +83,10 @@ func (p *Pool) reasonOf(s *slot) life.Reason {
 // finish waits until nothing is in flight on s, which is also so when the worker dies, until the worker is beyond hope,
 // or has had the time for it.
 func (p *Pool) finish(s *slot, worker Worker) {
-	var late <-chan time.Time
-	if p.cfg.DrainTimeout > 0 {
-		timer := time.NewTimer(p.cfg.DrainTimeout)
-		defer timer.Stop()
-		late = timer.C
-	}
+	late := alarm(p.cfg.DrainTimeout)
 	var slow <-chan time.Time
 	if p.cfg.Once {
-		timer := time.NewTimer(quick)
-		defer timer.Stop()
-		slow = timer.C
+		slow = alarm(quick)
 	}
 	for {
 		select {
@@ -116,6 +104,14 @@ func (p *Pool) finish(s *slot, worker Worker) {
 		}
 		return
 	}
+}
+
+// alarm rings once, after d; where that is 0, which is no limit, never. Nobody need stop it.
+func alarm(d time.Duration) <-chan time.Time {
+	if d == 0 {
+		return nil
+	}
+	return time.After(d)
 }
 
 // quick is how long a worker that serves once may take before its successor is started beside it. One that takes less is

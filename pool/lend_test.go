@@ -25,13 +25,19 @@ func TestRequestIsAnsweredByAWorker(t *testing.T) {
 	})
 }
 
+// eightPlaces replaces all workers, so many, by others that take eight requests each.
+func (r *rig) eightPlaces(workers int) {
+	r.t.Helper()
+	r.dresses(func(f *fake) { f.limit = 8 })
+	for n := range workers {
+		r.worker(n).die(life.Exit, false)
+	}
+	r.pass(time.Second)
+}
+
 func TestWorkerWithFewestInFlightGetsTheRequest(t *testing.T) {
 	bubble(t, Config{Size: 3}, func(r *rig) {
-		r.dresses(func(f *fake) { f.limit = 8 })
-		for n := range 3 {
-			r.worker(n).die(life.Exit, false)
-		}
-		r.pass(time.Second)
+		r.eightPlaces(3)
 		var calls []*call
 		for range 9 {
 			calls = append(calls, r.send("hold"))
@@ -57,11 +63,7 @@ func TestWorkerWithFewestInFlightGetsTheRequest(t *testing.T) {
 
 func TestWorkersThatAreAwakeAreFilledBeforeOthersAreWoken(t *testing.T) {
 	bubble(t, Config{Size: 4}, func(r *rig) {
-		r.dresses(func(f *fake) { f.limit = 8 })
-		for n := range 4 {
-			r.worker(n).die(life.Exit, false)
-		}
-		r.pass(time.Second)
+		r.eightPlaces(4)
 		demand := func(when string, want ...int) {
 			t.Helper()
 			var got []int
