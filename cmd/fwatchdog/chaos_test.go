@@ -77,7 +77,7 @@ func TestThousandKillsCostNothingButWhatTheDeadHad(t *testing.T) {
 	t.Cleanup(func() { t.Logf("at first there were %+v, in the end %+v", before, left) })
 	eventuallyWithin(t, time.Minute, "nothing is left behind", func() bool {
 		left = c.belongings()
-		return left.most(before) == before
+		return left.workers == before.workers && left.most(before) == before
 	})
 	t.Logf("full after %v, nothing left behind after %v", full.Round(time.Second), time.Since(begin).Round(time.Second))
 	c.signal(syscall.SIGTERM)
@@ -108,6 +108,7 @@ func (b belongings) most(other belongings) belongings {
 	return belongings{max(b.workers, other.workers), max(b.zombies, other.zombies), max(b.descriptors, other.descriptors), max(b.goroutines, other.goroutines)}
 }
 
+// belongings looks at them once.
 func (c *chaos) belongings() belongings {
 	alive, zombies := childrenOf(c.t, c.cmd.Process.Pid)
 	descriptors, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid))

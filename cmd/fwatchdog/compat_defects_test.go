@@ -271,14 +271,11 @@ func TestCompatResponseThatLastsTooLongIsCutOff(t *testing.T) {
 func TestCompatOrphansAreReaped(t *testing.T) {
 	// As PID 1 of a namespace, where orphans come to us. Only a machine that refuses namespaces cannot show it, and says so.
 	t.Parallel()
-	dir := t.TempDir()
-	function := filepath.Join(dir, "function")
-	if err := os.WriteFile(function, []byte("#!/bin/sh\nsetsid sh -c 'sleep 0.05' >/dev/null 2>&1 &\nprintf x\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	function, write := shellScript(t)
+	write("setsid sh -c 'sleep 0.05' >/dev/null 2>&1 &\nprintf x")
 	port := freePort(t)
 	cmd := exec.Command("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child", binary)
-	cmd.Env = append(os.Environ(), "mode=serializing", "fprocess="+function, fmt.Sprintf("port=%d", port), "metrics_port=0", "TMPDIR="+dir)
+	cmd.Env = append(os.Environ(), "mode=serializing", "fprocess="+function, fmt.Sprintf("port=%d", port), "metrics_port=0", "TMPDIR="+filepath.Dir(function))
 	if err := exec.Command("unshare", "--user", "--map-root-user", "--pid", "--fork", "true").Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "THIS MACHINE REFUSES A PID NAMESPACE: that orphans of forked functions are reaped was NOT shown here:", err)
 		t.Skip("no PID namespace")

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -23,10 +22,8 @@ var forkModes = []string{"classic", "serializing", "streaming"}
 func watchdog(t *testing.T, mode, script string, settings ...string) *instance {
 	t.Helper()
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "function")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	path, write := shellScript(t)
+	write(script)
 	return launch(t, append([]string{"mode=" + mode, "fprocess=" + path, "log_format=json"}, settings...)...)
 }
 

@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -98,13 +96,7 @@ func TestRecyclingUnderLoadDelaysNoRequest(t *testing.T) {
 }
 
 func TestReloadUnderLoadDelaysNoRequest(t *testing.T) {
-	script := filepath.Join(t.TempDir(), "function.sh")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(script, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	script, write := shellScript(t)
 	write("exec " + burden)
 	settings := slices.Concat(slowFunction, []string{"fprocess=sh " + script, "pool_size=1"})
 	quiet, i := launch(t, settings...), launch(t, settings...)

@@ -84,6 +84,17 @@ func launch(t *testing.T, settings ...string) *instance {
 	return begin(t, cmd, tmp)
 }
 
+// shellScript returns where a function is that is a shell script, and what writes its text.
+func shellScript(t *testing.T) (path string, write func(text string)) {
+	path = filepath.Join(t.TempDir(), "function.sh")
+	return path, func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // withDefaults adds to settings what instances of tests have in common.
 func withDefaults(tmp string, settings []string) []string {
 	if !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "fprocess=") }) {

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -179,13 +177,7 @@ func TestWorkersThatDieYoungAreStartedLessAndLess(t *testing.T) {
 }
 
 func TestReloadUnderLoadCostsNoRequest(t *testing.T) {
-	script := filepath.Join(t.TempDir(), "function.sh")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(script, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	script, write := shellScript(t)
 	write("sleep 0.3; exec " + function)
 	i := launch(t, "fprocess=sh "+script, "pool_size=2")
 	i.pid(2)

@@ -105,18 +105,12 @@ func TestASizeThatWasSetByHandIsGivenBackToTheSettings(t *testing.T) {
 }
 
 func TestReloadOfABrokenFunctionSaysSoAndTheOldServesOn(t *testing.T) {
-	script := filepath.Join(t.TempDir(), "function")
-	write := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("#!/bin/sh\nexec " + function + "\n")
+	script, write := shellScript(t)
+	write("exec " + function)
 	i, command := steered(t, "pool_size=2", "fprocess="+script)
 	i.pid(2)
 	_, stop := load(t, i, 4, "/echo")
-	write("#!/bin/sh\necho the handler is missing >&2\nexit 3\n")
+	write("echo the handler is missing >&2\nexit 3")
 
 	code, out, errs := command("reload")
 
@@ -208,15 +202,9 @@ func TestStatusRedrawsInPlaceInATerminal(t *testing.T) {
 }
 
 func TestASavedFunctionIsReloadedAndABrokenOneIsTold(t *testing.T) {
-	folder := t.TempDir()
-	save := func(text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(folder, "function"), []byte("#!/bin/sh\n"+text), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	script, save := shellScript(t)
 	save("exec " + function)
-	i := launch(t, "pool_size=1", "watch="+folder, "fprocess="+filepath.Join(folder, "function"))
+	i := launch(t, "pool_size=1", "watch="+filepath.Dir(script), "fprocess="+script)
 	i.pid(1)
 	_, stop := load(t, i, 2, "/echo")
 	defer stop()
