@@ -98,6 +98,9 @@ func (s *Server) writeVerdict(ctx *fasthttp.RequestCtx, c *call, err error) {
 	c.status, c.cause = v.status, causeOf(err)
 	ctx.Response.Reset()
 	ctx.Response.Header.DisableNormalizing()
+	if errors.Is(err, errWriteTimeout) { // the deadline has passed, but the poller may not have noticed yet
+		_ = ctx.SetWriteDeadline(time.Unix(1, 0)) // a closed connection gets no answer either
+	}
 	s.write(ctx, v)
 	c.sent = int64(len(ctx.Response.Body()))
 	if c.refused = refusalOf(err); c.refused == "" { // of refusals there may be thousands in a second: they are counted

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -603,6 +604,31 @@ func TestClientThatTakesNothingIsCutOffAfterWriteTimeout(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.watch.seen(t, 1)
+}
+
+func TestCallThatIsOverAfterTheWholeWriteTimeoutGetsNoAnswer(t *testing.T) {
+	var late error // what a context ends with at write_timeout
+	cfg := server.Config{WriteTimeout: 10 * time.Millisecond, Profile: server.ProfileOf("serializing")}
+	serve(t, cfg, func(ctx context.Context, _ *exchange.Exchange) error {
+		<-ctx.Done()
+		late = ctx.Err()
+		return late
+	}).refuses(get("/"))
+	cfg.WriteTimeout = patience // so that it is not the deadline that keeps the answer from the client
+	serve(t, cfg, func(context.Context, *exchange.Exchange) error { return late }).refuses(get("/"))
+}
+
+// refuses demands that the connection on which request is sent is closed with no byte of an answer.
+func (f *fixture) refuses(request string) {
+	f.t.Helper()
+	conn := f.dial()
+	if _, err := io.WriteString(conn, request); err != nil {
+		f.t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); len(got) != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		f.t.Errorf("got %.60q, %v", got, err)
+	}
+	f.stop()
 }
 
 func TestClientThatLeavesEndsTheContext(t *testing.T) {
