@@ -45,9 +45,6 @@ func linger(ctx *fasthttp.RequestCtx, read bool) {
 func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 	from, h := &c.Response, &ctx.Response.Header
 	typed, length := false, -1
-	if from.Tunnel != nil {
-		s.openTunnel(ctx, c)
-	}
 	named := connectionOf(from.Header)
 	for _, f := range from.Header {
 		switch {
@@ -57,7 +54,7 @@ func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 		case hopByHop(f.Key, named):
 			continue
 		case is(f.Key, "content-length"):
-			length, _ = strconv.Atoi(string(f.Value)) // checked below: only a stream needs it
+			length = parseLength(f.Value)
 		case is(f.Key, "content-type"):
 			typed = true
 		}
@@ -65,6 +62,9 @@ func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 	}
 	c.status = from.Status
 	ctx.SetStatusCode(c.status)
+	if from.Tunnel != nil {
+		s.openTunnel(ctx, c)
+	}
 	if from.Stream != nil {
 		c.unmeasured = length < 0
 		c.body = responseBody{ctx: ctx, call: c, stream: from.Stream}
@@ -78,6 +78,15 @@ func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 	c.sent = int64(len(from.Body))
 	from.Body = ctx.Response.SwapBody(from.Body)
 	return nil
+}
+
+// parseLength reads a Content-Length; -1 where it is none.
+func parseLength(value []byte) int {
+	length, err := strconv.Atoi(string(value))
+	if err != nil || length < 0 {
+		return -1
+	}
+	return length
 }
 
 // discard gives up a response that cannot be passed on.

@@ -272,6 +272,35 @@ func TestHeaderThatWouldSplitTheResponseIsRefused(t *testing.T) {
 	}
 }
 
+// untunnelled is a tunnel that must not be joined.
+type untunnelled struct {
+	t      *testing.T
+	closed atomic.Int32
+}
+
+func (u *untunnelled) Join(net.Conn) error { u.t.Error("joined"); return nil }
+func (u *untunnelled) Close() error        { u.closed.Add(1); return nil }
+
+func TestProtocolIsNotSwitchedWithAHeaderThatIsRefused(t *testing.T) {
+	tunnel := &untunnelled{t: t}
+	f := serve(t, server.Config{Profile: server.ProfileOf("http")}, func(_ context.Context, x *exchange.Exchange) error {
+		x.Response.Begin(101, 100)
+		x.Response.Add([]byte("x a"), []byte("1"))
+		x.Response.Tunnel = tunnel
+		return nil
+	})
+	if a := f.send(get("/", "Connection: Upgrade", "Upgrade: websocket")); a.StatusCode != 500 {
+		t.Errorf("got %d", a.StatusCode)
+	}
+	if ends := f.watch.seen(t, 1); len(ends) != 1 {
+		t.Errorf("it has ended %d times", len(ends))
+	}
+	f.stop()
+	if n := tunnel.closed.Load(); n != 1 {
+		t.Errorf("closed %d times", n)
+	}
+}
+
 func TestErrorsAreAnsweredAsTheTableSays(t *testing.T) {
 	refused := func(r exchange.Refusal) error { return &exchange.RefusedError{Refusal: r, Text: "first line\nstack"} }
 	for name, c := range map[string]struct {
@@ -543,6 +572,27 @@ func TestStreamedResponseIsFlushedPieceByPiece(t *testing.T) {
 	}
 	if a := receive(t, r, "GET"); a.StatusCode != 200 {
 		t.Errorf("the connection is of no use any more: %d", a.StatusCode)
+	}
+}
+
+func TestStreamWhoseLengthIsNoneIsSentInChunks(t *testing.T) {
+	for _, length := range []string{"x", "-5", "", "5, 5"} {
+		ended := false
+		f := serve(t, server.Config{}, func(_ context.Context, x *exchange.Exchange) error {
+			x.Response.Begin(200, 100)
+			x.Response.Add([]byte("content-length"), []byte(length))
+			x.Response.Stream = &pieces{next: func() ([]byte, error) {
+				if ended {
+					return nil, io.EOF
+				}
+				ended = true
+				return []byte("whole"), nil
+			}}
+			return nil
+		})
+		if a := f.send(get("/")); a.err != nil || a.body != "whole" || a.ContentLength != -1 {
+			t.Errorf("%q: got %q (%v)", length, a.body, a.err)
+		}
 	}
 }
 
