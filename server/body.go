@@ -32,6 +32,8 @@ type upload struct {
 	until   time.Time     // for all, instead; zero: no limit
 	limited bool
 	left    int64 // bytes that max_body still allows
+	length  int   // what the client has declared; -1 is unknown
+	got     int   // bytes of it that have come
 	ended   atomic.Bool
 	closed  atomic.Bool
 }
@@ -48,6 +50,10 @@ func (u *upload) Read(p []byte) (int, error) {
 		return 0, bodyError(os.ErrClosed)
 	}
 	n, err := u.body.Read(p)
+	u.got += n
+	if err == io.EOF && u.got < u.length { // fasthttp takes the end of the connection for that of the body
+		err = io.ErrUnexpectedEOF
+	}
 	if u.limited {
 		if u.left -= int64(n); u.left < 0 {
 			return 0, errTooLarge
@@ -75,6 +81,9 @@ func (u *upload) Close() error {
 func bodyError(err error) error {
 	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
 		return errTooSlow
+	}
+	if errors.Is(err, exchange.ErrBody) {
+		return err
 	}
 	return fmt.Errorf("%w: %w", exchange.ErrBody, err)
 }
