@@ -44,19 +44,21 @@ func linger(ctx *fasthttp.RequestCtx, read bool) {
 // writeResponse passes on the function's response.
 func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 	from, h := &c.Response, &ctx.Response.Header
-	typed, length := false, -1
+	typed, encoded, length := false, false, -1
 	named := connectionOf(from.Header)
 	for _, f := range from.Header {
 		switch {
 		case !validField(f):
 			s.discard(c)
 			return fmt.Errorf("%w: the response header %q is not valid", errBadHeader, f.Key)
-		case hopByHop(f.Key, named):
+		case hopByHop(f.Key, named), s.isOurs(f.Key):
 			continue
 		case is(f.Key, "content-length"):
 			length = parseLength(f.Value)
 		case is(f.Key, "content-type"):
 			typed = true
+		case is(f.Key, "content-encoding"):
+			encoded = true
 		}
 		h.AddBytesKV(f.Key, f.Value)
 	}
@@ -72,7 +74,7 @@ func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 		ctx.Response.SetBodyStream(&c.body, length)
 		return nil
 	}
-	if !typed && len(from.Body) > 0 {
+	if !typed && !encoded && len(from.Body) > 0 { // as net/http does
 		h.SetContentType(http.DetectContentType(from.Body))
 	}
 	c.sent = int64(len(from.Body))
@@ -196,7 +198,7 @@ func (s *Server) turnAway(ctx *fasthttp.RequestCtx, v verdict, begun time.Time, 
 	linger(ctx, false)
 	h := &ctx.Response.Header
 	if !s.cfg.Profile.PassCallID {
-		id := ctx.Request.Header.Peek(headerCallID)
+		id := peek(&ctx.Request.Header, callIDName)
 		if len(id) == 0 {
 			id = newCallID(new([36]byte))
 		}

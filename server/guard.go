@@ -20,7 +20,7 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx, now bool) (took time.Duration, 
 		return 0, true
 	}
 	begun := time.Now()
-	err := s.cfg.Guard.Check(string(ctx.Request.Header.Peek("Authorization")))
+	err := s.cfg.Guard.Check(string(peek(&ctx.Request.Header, "authorization")))
 	took = time.Since(begun)
 	if err == nil {
 		return took, true

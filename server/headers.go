@@ -5,9 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"fwatchdog/internal/exchange"
 )
@@ -17,6 +20,9 @@ var (
 	callIDKey   = []byte(headerCallID)
 	durationKey = []byte(headerDuration)
 )
+
+// callIDName is X-Call-Id, as is wants it.
+const callIDName = "x-call-id"
 
 const (
 	headerCallID      = "X-Call-Id"
@@ -52,14 +58,51 @@ func contains(list, token []byte) bool {
 	return false
 }
 
-// connectionOf returns the value of Connection in a response.
-func connectionOf(header []exchange.Field) []byte {
+// connectionOf returns the value of Connection in a response, all of them as one list.
+func connectionOf(header []exchange.Field) (list []byte) {
 	for _, f := range header {
 		if is(f.Key, "connection") {
-			return f.Value
+			list = join(list, f.Value)
+		}
+	}
+	return list
+}
+
+// peek returns the value of the first header of this name, which is in lower case. Fasthttp's own Peek finds only one that is
+// written like its argument, since names are passed on as they came.
+func peek(h *fasthttp.RequestHeader, name string) []byte {
+	for key, value := range h.AllInOrder() {
+		if is(key, name) {
+			return value
 		}
 	}
 	return nil
+}
+
+// showExpect lets fasthttp see the Expect of a request with a body, however that is written.
+func showExpect(h *fasthttp.RequestHeader) (unchanged fasthttp.RequestConfig) {
+	if length := h.ContentLength(); length > 0 || length == -1 {
+		if value := peek(h, "expect"); len(value) > 0 {
+			h.SetBytesV(fasthttp.HeaderExpect, value)
+		}
+	}
+	return unchanged
+}
+
+// join appends a value to a list, which is the value itself where it is the only one.
+func join(list, value []byte) []byte {
+	if list == nil {
+		return value
+	}
+	return slices.Concat(list, []byte{','}, value)
+}
+
+// isOurs reports whether a response header is the server's to say, and not the function's.
+func (s *Server) isOurs(key []byte) bool {
+	if s.cfg.Profile.PassCallID { // an OpenFaaS mode
+		return false
+	}
+	return is(key, callIDName) || is(key, "x-duration-seconds") || is(key, "x-openfaas-internal") || is(key, "x-fwatchdog-reason")
 }
 
 // is reports whether a header has this name, which is in lower case.

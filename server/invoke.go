@@ -112,7 +112,6 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 	r.Method, r.Target = h.Method(), h.RequestURI()
 	c.method = methodLabel(r.Method)
 	c.logged = s.logged(h)
-	r.Timeout = s.timeout(h)
 	s.readHeader(h, c)
 	body := ctx.RequestBodyStream()
 	length := h.ContentLength()
@@ -127,7 +126,7 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 	case s.cfg.MaxBody > 0 && int64(length) > s.cfg.MaxBody:
 		return errTooLarge
 	}
-	c.upload = upload{ctx: ctx, body: body, timeout: s.cfg.ReadTimeout, left: s.cfg.MaxBody, limited: s.cfg.MaxBody > 0}
+	c.upload = upload{ctx: ctx, body: body, length: length, timeout: s.cfg.ReadTimeout, left: s.cfg.MaxBody, limited: s.cfg.MaxBody > 0}
 	if s.cfg.Profile.WholeTimeouts && s.cfg.ReadTimeout > 0 {
 		c.upload.until = c.start.Add(s.cfg.ReadTimeout)
 	}
@@ -151,23 +150,38 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 // an id.
 func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) {
 	r := &c.Request
-	named := h.Peek("Connection")
+	var named, upgrade, timeout []byte
 	chunked := h.ContentLength() < 0
 	for key, value := range h.AllInOrder() {
 		switch {
-		case hopByHop(key, named):
-			if s.cfg.Profile.Upgrades && is(key, "upgrade") && is(value, "websocket") && contains(named, key) {
-				r.Upgrade = value
-			}
+		case is(key, "connection"):
+			named = join(named, value)
+			continue
+		case is(key, "upgrade"):
+			upgrade = value
+			continue
+		case hopByHop(key, nil):
+			continue
 		case chunked && is(key, "content-length"): // what is declared beside chunks is no length (RFC 9112 section 6.3)
+			continue
 		case s.cfg.Guard != nil && is(key, "x-auth-seconds"): // it is ours to say
-		default:
-			if len(key) == len(headerCallID) && bytes.EqualFold(key, []byte(headerCallID)) {
-				r.CallID = value
+			continue
+		case is(key, callIDName):
+			if r.CallID = value; len(value) == 0 && !s.cfg.Profile.PassCallID { // it gets a new one
+				continue
 			}
-			r.Header = append(r.Header, exchange.Field{Key: key, Value: value})
+		case is(key, "x-timeout"):
+			timeout = value
 		}
+		r.Header = append(r.Header, exchange.Field{Key: key, Value: value})
 	}
+	if len(named) > 0 {
+		r.Header = slices.DeleteFunc(r.Header, func(f exchange.Field) bool { return contains(named, f.Key) })
+	}
+	if s.cfg.Profile.Upgrades && is(upgrade, "websocket") && contains(named, []byte("upgrade")) {
+		r.Upgrade = upgrade
+	}
+	r.Timeout = s.timeout(timeout)
 	s.addHeader(c)
 }
 
@@ -185,8 +199,7 @@ func (s *Server) addHeader(c *call) {
 }
 
 // timeout is how long the function may take: exec_timeout, which the request's X-Timeout may shorten.
-func (s *Server) timeout(h *fasthttp.RequestHeader) time.Duration {
-	value := h.Peek("X-Timeout")
+func (s *Server) timeout(value []byte) time.Duration {
 	if len(value) == 0 {
 		return s.cfg.ExecTimeout
 	}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"slices"
 	"strings"
@@ -135,12 +134,13 @@ func (s *Server) fasthttp(readBuffer int) *fasthttp.Server {
 		Handler:                       s.handle,
 		ErrorHandler:                  s.badRequest,
 		ExpectHandler:                 s.expect,
+		HeaderReceived:                showExpect,
 		Logger:                        quiet{s.log},
 		ReadBufferSize:                readBuffer,
 		WriteBufferSize:               writeBuffer,
 		ReadTimeout:                   s.cfg.ReadTimeout,
 		WriteTimeout:                  s.cfg.WriteTimeout,
-		MaxRequestBodySize:            math.MaxInt,
+		MaxRequestBodySize:            1, // of a body that is streamed: what fasthttp reads of it before it hands over
 		StreamRequestBody:             true,
 		DisablePreParseMultipartForm:  true,
 		DisableHeaderNamesNormalizing: true,

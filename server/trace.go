@@ -146,7 +146,7 @@ func (s *Server) traceRefusal(ctx *fasthttp.RequestCtx, status int, refused stri
 	if !t.Recorded() {
 		return
 	}
-	end := tracing.End{Status: status, CallID: h.Peek(headerCallID)}
+	end := tracing.End{Status: status, CallID: peek(h, callIDName)}
 	if status >= http.StatusInternalServerError {
 		end.Failure = refused
 	}
