@@ -37,7 +37,7 @@ func (s *Server) answer(ctx *fasthttp.RequestCtx, c *call, err error, took time.
 // linger sees to it that a connection whose request has a body that was not read is closed gently.
 func linger(ctx *fasthttp.RequestCtx, read bool) {
 	if c, ok := ctx.Conn().(*conn); ok {
-		c.unread = !read && ctx.RequestBodyStream() != nil && ctx.Request.Header.ContentLength() != 0
+		c.unread.Store(!read && ctx.RequestBodyStream() != nil && ctx.Request.Header.ContentLength() != 0)
 	}
 }
 
@@ -110,7 +110,7 @@ func (s *Server) writeVerdict(ctx *fasthttp.RequestCtx, c *call, err error) {
 	ctx.Response.Reset()
 	ctx.Response.Header.DisableNormalizing()
 	if errors.Is(err, errWriteTimeout) { // the deadline has passed, but the poller may not have noticed yet
-		_ = ctx.SetWriteDeadline(time.Unix(1, 0)) // a closed connection gets no answer either
+		_ = ctx.SetWriteDeadline(past) // a closed connection gets no answer either
 	}
 	s.write(ctx, v)
 	c.sent = int64(len(ctx.Response.Body()))
@@ -220,7 +220,7 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 			if c.outgrow() {
 				return // what is written now goes nowhere
 			}
-			c.unread = true // the client may be sending the head still: its close must not overtake the answer
+			c.unread.Store(true) // the client may be sending the head still: its close must not overtake the answer
 		}
 		v = verdict{status: http.StatusRequestHeaderFieldsTooLarge, text: exchange.ErrHeadTooLarge.Error()}
 	} else if errors.As(err, &timeout) && timeout.Timeout() {

@@ -74,7 +74,7 @@ func (u *upload) Close() error {
 		return nil
 	}
 	u.closed.Store(true)
-	return u.ctx.SetReadDeadline(time.Unix(1, 0))
+	return u.ctx.SetReadDeadline(past)
 }
 
 // bodyError says what is wrong with the client's body when reading it has failed with err.
@@ -164,7 +164,7 @@ func (b *responseBody) Close() error {
 // abort makes the close of the connection a reset.
 func abort(client net.Conn) {
 	if c, ok := client.(*conn); ok {
-		c.unread = false
+		c.unread.Store(false)
 		_ = c.SetLinger(0) // a closed connection needs none
 	}
 }

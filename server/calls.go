@@ -91,6 +91,13 @@ func (c *call) forget(f *func()) bool {
 	return true
 }
 
+// asks notes whether there is a call on the connection.
+func (c *call) asks(yes bool) {
+	if conn, ok := c.conn.(*conn); ok {
+		conn.asking.Store(yes)
+	}
+}
+
 func (c *call) cancel(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,6 +126,7 @@ type calls struct {
 	byFD   map[int]*call // those that are watched
 	empty  chan struct{} // closed when nothing is in flight; nil while nobody asks
 	unused []*call
+	over   error // why every call is cancelled that still begins; nil while they may
 }
 
 func newCalls(maxInflight int, longest time.Duration) (*calls, error) {
@@ -167,6 +175,7 @@ func (t *calls) isFull() bool { return t.max > 0 && t.n-t.probes >= t.max }
 func (t *calls) add(s *Server, conn net.Conn, now time.Time) *call {
 	c := t.new()
 	c.server, c.start, c.conn = s, now, conn
+	c.asks(true)
 	c.sent, c.unmeasured, c.logged, c.told = 0, false, false, false
 	c.prev, c.next = t.tail, nil
 	if t.tail != nil {
@@ -179,6 +188,9 @@ func (t *calls) add(s *Server, conn net.Conn, now time.Time) *call {
 		t.young = c
 	}
 	t.n++
+	if t.over != nil {
+		c.cancel(t.over)
+	}
 	return c
 }
 
@@ -215,6 +227,7 @@ func (t *calls) end(c *call) {
 		c.fd = -1
 	}
 	c.free = false
+	c.asks(false)
 	if c.probe {
 		c.probe = false
 		t.probes--
@@ -257,10 +270,11 @@ func (t *calls) idle() <-chan struct{} {
 // wait returns when nothing is in flight.
 func (t *calls) wait() { <-t.idle() }
 
-// cancelAll ends the context of every call and returns how many there were.
+// cancelAll ends the context of every call, and of those to come, and returns how many there were.
 func (t *calls) cancelAll(err error) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.over = err
 	for c := t.head; c != nil; c = c.next {
 		c.cancel(err)
 	}

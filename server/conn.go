@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,15 +27,18 @@ const (
 // conn is a client's connection that remembers what fasthttp has in its buffer and has not understood yet.
 type conn struct {
 	*net.TCPConn
+	all    *conns
 	moveTo func(*conn) // serves the connection with larger buffers; nil where they are large
 	exact  bool        // no time limit runs out late
+	since  time.Time   // when it was accepted
 
 	head     []byte // what was read last, as much as the buffer holds
 	again    []byte // what is to be read once more before the connection
 	readBy   deadline
 	writeBy  deadline
-	outgrown bool // the head does not fit: what fasthttp writes now is its refusal
-	unread   bool // the last request was answered before all of its body was read
+	asking   atomic.Bool // there is a call on it
+	outgrown atomic.Bool // the head does not fit: what fasthttp writes now is its refusal
+	unread   atomic.Bool // the last request was answered before all of its body was read
 }
 
 // lingering is how long a client may go on sending a body that was answered already. To close at once would reset the
@@ -60,8 +64,8 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // outgrow reports whether the connection can be moved, and makes it go when fasthttp closes it.
 func (c *conn) outgrow() bool {
-	c.outgrown = c.moveTo != nil
-	return c.outgrown
+	c.outgrown.Store(c.moveTo != nil)
+	return c.moveTo != nil
 }
 
 // headed reports whether a whole head has come with what fasthttp read last.
@@ -69,25 +73,24 @@ func (c *conn) headed() bool { return bytes.Contains(c.head, []byte("\r\n\r\n"))
 
 // Write is part of net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
-	if c.outgrown {
+	if c.outgrown.Load() {
 		return len(p), nil
 	}
 	return c.TCPConn.Write(p)
 }
 
-// Close is part of net.Conn.
+// Close is part of net.Conn. Fasthttp may call it from two goroutines.
 func (c *conn) Close() error {
-	if c.unread {
-		c.unread = false
+	if c.unread.Swap(false) {
 		_ = c.TCPConn.CloseWrite() // whoever has gone already finds out with the next call
 		_ = c.TCPConn.SetReadDeadline(time.Now().Add(lingering))
 		_, _ = io.Copy(io.Discard, c.TCPConn)
 	}
-	if !c.outgrown {
+	c.all.remove(c)
+	if !c.outgrown.Swap(false) { // a second Close is one
 		return c.TCPConn.Close()
 	}
-	c.outgrown = false // a second Close is one
-	c.moveTo(&conn{TCPConn: c.TCPConn, exact: c.exact, again: c.head})
+	c.moveTo(&conn{TCPConn: c.TCPConn, all: c.all, exact: c.exact, since: c.since, again: c.head})
 	return nil
 }
 
@@ -102,6 +105,7 @@ func Listen(address string) (net.Listener, error) {
 // listener wraps what it accepts.
 type listener struct {
 	net.Listener
+	all    *conns
 	begun  func() // told of each Accept
 	moveTo func(*conn)
 	exact  bool
@@ -118,11 +122,14 @@ func (l listener) Accept() (net.Conn, error) {
 	if !ok {
 		return c, nil // another kind of listener: its heads must fit the small buffer
 	}
-	return &conn{TCPConn: tcp, moveTo: l.moveTo, exact: l.exact}, nil
+	accepted := &conn{TCPConn: tcp, all: l.all, moveTo: l.moveTo, exact: l.exact, since: time.Now()}
+	l.all.add(accepted)
+	return accepted, nil
 }
 
-// settling is how long a listener that is to be closed may take to accept what has come.
-const settling = 100 * time.Millisecond
+// settling is how long a listener that is to be closed may take to accept what has come: as a rule a few milliseconds, and
+// more only where somebody else has the processors.
+const settling = 5 * time.Second
 
 // noSYN is the classic BPF program of a socket that is to get no new connection: it drops the segments that have SYN set.
 // The kernel shows it each segment from the TCP header on (socket(7), SO_ATTACH_FILTER).
@@ -170,37 +177,64 @@ func queued(raw syscall.RawConn) (yes bool) {
 	return yes
 }
 
-// moved is the connections that outgrew their buffers, each served by a goroutine of its own.
-type moved struct {
-	serving sync.WaitGroup
+// conns is the connections that are open. Those that outgrew their buffers are served by a goroutine each.
+type conns struct {
+	moved sync.WaitGroup
 
-	mu    sync.Mutex // guards conns
-	conns map[*conn]struct{}
+	mu     sync.Mutex // guards the fields below
+	open   map[*conn]struct{}
+	closed bool // none may read or write any more
 }
 
-// serve serves c until it is closed.
-func (m *moved) serve(c *conn, large *fasthttp.Server) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.conns == nil {
-		m.conns = map[*conn]struct{}{}
+// add keeps a connection until it is closed.
+func (t *conns) add(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open == nil {
+		t.open = map[*conn]struct{}{}
 	}
-	m.conns[c] = struct{}{}
-	m.serving.Go(func() {
-		_ = large.ServeConn(c) // its error concerns this connection only
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.conns, c)
-	})
+	t.open[c] = struct{}{}
+	if t.closed {
+		c.stop()
+	}
 }
 
-// end makes the connections, which are idle, end, and waits until none is served. It is their servers that close them: two
-// that did would not agree on how.
-func (m *moved) end() {
-	m.mu.Lock()
-	for c := range m.conns {
-		_ = c.CloseRead() // one that is closed already has ended
+func (t *conns) remove(c *conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.open, c)
+}
+
+// serve serves a connection that was moved until it is closed.
+func (t *conns) serve(c *conn, large *fasthttp.Server) {
+	t.add(c)
+	t.moved.Go(func() { _ = large.ServeConn(c) }) // its error concerns this connection only
+}
+
+// stopIdle ends the connections that are older than age and have no call, whatever part of a request has come on them. What has
+// come is read still. Each is closed by the server that serves it: two that did would not agree on how.
+func (t *conns) stopIdle(age time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.open {
+		if !c.asking.Load() && time.Since(c.since) >= age {
+			_ = c.CloseRead() // one that is closed already has ended
+		}
 	}
-	m.mu.Unlock()
-	m.serving.Wait()
+}
+
+// stopAll ends every connection, at once.
+func (t *conns) stopAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	for c := range t.open {
+		c.stop()
+	}
+}
+
+// stop makes reads and writes fail from now on.
+func (c *conn) stop() {
+	c.readBy.pass(c.TCPConn.SetReadDeadline)
+	c.writeBy.pass(c.TCPConn.SetWriteDeadline)
 }

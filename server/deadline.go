@@ -14,6 +14,7 @@ type deadline struct {
 	mu    sync.Mutex // guards the fields below; held while the poller is told, so that they are what it knows
 	least time.Time  // the deadline that was asked for
 	most  time.Time  // the one that is in force
+	over  bool       // it has passed for good
 }
 
 // lateness is by which part of it a time limit may run out late.
@@ -24,6 +25,9 @@ const lateness = 64
 func (d *deadline) set(by time.Time, exact bool, tell func(time.Time) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.over {
+		return nil
+	}
 	if !by.IsZero() && !by.Before(d.least) && !by.After(d.most) {
 		return nil
 	}
@@ -33,6 +37,17 @@ func (d *deadline) set(by time.Time, exact bool, tell func(time.Time) error) err
 	}
 	return tell(d.most)
 }
+
+// pass makes the deadline pass now, whatever is set later. On a closed connection there is nothing to be done.
+func (d *deadline) pass(tell func(time.Time) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.over = true
+	_ = tell(past)
+}
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
 
 // SetDeadline is part of net.Conn.
 func (c *conn) SetDeadline(by time.Time) error {

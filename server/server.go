@@ -100,7 +100,7 @@ type Server struct {
 	log   *zap.Logger
 	http  *fasthttp.Server
 	large *fasthttp.Server // for connections with large heads
-	moved moved
+	conns conns
 	calls *calls
 
 	draining  atomic.Bool
@@ -161,13 +161,14 @@ func (s *Server) Serve(listening net.Listener) error {
 		s.calls.watch(stop)
 	}()
 	defer s.accept()
-	s.listener = listener{listening, s.accept, func(c *conn) { s.moved.serve(c, s.large) }, s.cfg.Profile.WholeTimeouts}
+	s.listener = listener{listening, &s.conns, s.accept, func(c *conn) { s.conns.serve(c, s.large) }, s.cfg.Profile.WholeTimeouts}
 	err := s.http.Serve(s.listener)
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	s.calls.wait()
-	s.moved.end()
+	s.conns.stopIdle(0)
+	s.conns.moved.Wait()
 	close(stop)
 	<-watching
 	return nil
@@ -207,11 +208,44 @@ func (s *Server) Shutdown(ctx context.Context) (cut int) {
 	}()
 	select {
 	case <-s.calls.idle():
+		s.endUnfinished(ctx, finished)
 	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
 		cut = s.calls.cancelAll(exchange.ErrHostStops)
+		await(s.calls.idle(), farewell) // those who take their answers get them
+		s.conns.stopAll()
 	}
 	<-finished
 	return cut
+}
+
+const (
+	// arriving is how long a request may take to arrive whose first bytes came before the listener was closed, or on whose
+	// connection nothing has come yet.
+	arriving = 500 * time.Millisecond
+	// farewell is how long clients may take for the answers that say that their requests were cut off.
+	farewell = time.Second
+)
+
+// endUnfinished ends the connections on which no request has come by a while after the last was answered. It returns when all
+// connections are closed, or ctx ends.
+func (s *Server) endUnfinished(ctx context.Context, finished <-chan struct{}) {
+	for !await(finished, arriving) && ctx.Err() == nil {
+		s.conns.stopIdle(arriving)
+	}
+}
+
+// await reports whether done is closed within d.
+func await(done <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 // quiet takes fasthttp's log lines: they concern single connections, and nobody can act on them.
