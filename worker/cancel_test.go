@@ -27,16 +27,31 @@ func within(limit time.Duration) exchange.Request {
 	return r
 }
 
-func TestDoReturnsAtItsDeadlineAndThePlaceIsKeptUntilTheTerminalFrame(t *testing.T) {
+func TestDoReturnsAtItsDeadline(t *testing.T) {
 	f := start(t, puppet)
 	const limit = 100 * time.Millisecond
-	c := f.hold(within(limit))
+	best := time.Hour // of several rounds: a busy machine delays some, a Do that is late delays all
+	for round := 0; round < 20 && best > limit+50*time.Millisecond; round++ {
+		c := f.begin(within(limit))
+		if err := c.wait(); !errors.Is(err, exchange.ErrDeadline) {
+			t.Errorf("got %v", err)
+		}
+		best = min(best, c.spent)
+	}
+
+	if best < limit || best > limit+50*time.Millisecond {
+		t.Errorf("Do returned after %v", best)
+	}
+}
+
+func TestThePlaceIsKeptUntilTheTerminalFrame(t *testing.T) {
+	f := start(t, puppet)
+	c := f.hold(within(time.Hour))
+
+	f.Due()
 
 	if err := c.wait(); !errors.Is(err, exchange.ErrDeadline) {
 		t.Errorf("got %v", err)
-	}
-	if c.spent < limit || c.spent > limit+50*time.Millisecond {
-		t.Errorf("Do returned after %v", c.spent)
 	}
 	f.awaitLine("CANCEL 1: 1")
 	if n := f.counts.Cancelled[protocol.CancelDeadline].Load(); n != 1 {
@@ -147,10 +162,13 @@ func TestWhatHasEndedIsNotCancelled(t *testing.T) {
 
 func TestADeadlineCutsAResponseThatHasBegun(t *testing.T) {
 	f := start(t, puppet)
-	c := f.hold(within(300 * time.Millisecond))
+	c := f.hold(within(time.Hour))
 	f.must(c.respond("begin", false))
 	client := c.read()
 	close(client.pieces)
+	eventually(t, "the client waits for more", func() bool { return client.took.Load() == 5 })
+
+	f.Due()
 
 	if err := <-client.over; !errors.Is(err, exchange.ErrDeadline) {
 		t.Errorf("got %v", err)
@@ -165,9 +183,12 @@ func TestADeadlineCutsAResponseThatHasBegun(t *testing.T) {
 
 func TestADeadlineIsNoticedWhileTheClientTakesNothing(t *testing.T) {
 	f := start(t, puppet)
-	c := f.hold(within(300 * time.Millisecond))
+	c := f.hold(within(time.Hour))
 	f.must(c.respond("begin", false))
 	client := c.read()
+	eventually(t, "the client is given a piece", func() bool { return client.offered.Load() == 5 })
+
+	f.Due()
 
 	f.awaitLine("CANCEL 1: 1")
 	f.must(c.fail(protocol.CodeCancelled))
@@ -207,20 +228,18 @@ var endless = scene("send for ever", func(c *fakefunc.Conn) {
 func TestABodyThatNeverStandsStillEndsWhenItMust(t *testing.T) {
 	f := start(t, endless)
 	for name, row := range map[string]struct {
-		limit time.Duration
-		want  error
+		end  func(*call)
+		want error
 	}{
-		"at the deadline":          {300 * time.Millisecond, exchange.ErrDeadline},
-		"when the client has gone": {0, exchange.ErrClientGone},
+		"at the deadline":          {func(*call) { f.Due() }, exchange.ErrDeadline},
+		"when the client has gone": {func(c *call) { c.cancel(exchange.ErrClientGone) }, exchange.ErrClientGone},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := f.begin(within(row.limit))
+			c := f.begin(within(time.Hour))
 			if err := c.wait(); err != nil {
 				t.Fatal(err)
 			}
-			if row.limit == 0 {
-				time.AfterFunc(100*time.Millisecond, func() { c.cancel(exchange.ErrClientGone) })
-			}
+			time.AfterFunc(100*time.Millisecond, func() { row.end(c) })
 
 			_, err := c.Response.Stream.WriteTo(io.Discard)
 
@@ -299,7 +318,9 @@ func TestASecondCloseHarmsNobody(t *testing.T) {
 
 func TestAStuckStreamAloneOnItsWorkerCostsTheWorkerItsLife(t *testing.T) {
 	f := start(t, puppet, grace(50*time.Millisecond))
-	c := f.hold(within(50 * time.Millisecond))
+	c := f.hold(within(time.Hour))
+
+	f.Due()
 
 	if err := c.wait(); !errors.Is(err, exchange.ErrDeadline) {
 		t.Errorf("got %v", err)
@@ -321,8 +342,10 @@ func TestAStuckStreamAloneOnItsWorkerCostsTheWorkerItsLife(t *testing.T) {
 
 func TestTwoStuckStreamsAreAlone(t *testing.T) {
 	f := start(t, puppet, grace(50*time.Millisecond))
-	f.hold(within(50 * time.Millisecond))
-	f.hold(within(50 * time.Millisecond))
+	f.hold(within(time.Hour))
+	f.hold(within(time.Hour))
+
+	f.Due()
 
 	if why := f.awaitEnd(); why != life.Timeout {
 		t.Errorf("it ended because of %s", why)
@@ -353,20 +376,22 @@ func TestTheNeighboursOfAStuckStreamFinish(t *testing.T) {
 }
 
 func TestACancelledStreamThatEndsInItsGraceIsForgiven(t *testing.T) {
-	f := start(t, puppet, grace(200*time.Millisecond))
+	f := start(t, puppet)
 	forgiven := f.hold(within(time.Millisecond))
 	f.awaitLine("CANCEL 1: 1")
 	f.must(forgiven.respond("", true))
 	neighbour := f.hold(request("/"))
 
-	// The next one is poisoned later than the first would have been.
-	f.hold(within(time.Millisecond))
-	if why := f.asked(); why != life.Timeout {
-		t.Errorf("it asked because of %s", why)
-	}
+	f.Poison(forgiven.stream)
 
-	if f.counts.LateResponses.Load() != 1 || neighbour.freed.Load() {
-		t.Error("the worker was poisoned by a stream that had ended")
+	select {
+	case why := <-f.Asks():
+		t.Errorf("it asked because of %s", why)
+	default:
+	}
+	f.must(neighbour.respond("", true))
+	if err := neighbour.wait(); err != nil || f.counts.LateResponses.Load() != 1 {
+		t.Errorf("the neighbour got %v, %d late responses were counted", err, f.counts.LateResponses.Load())
 	}
 }
 

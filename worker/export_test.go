@@ -73,6 +73,21 @@ func (f *Framed) Backdate() {
 	}
 }
 
+// Due makes the deadlines of all open streams be now. A timer that was set fires, one that was stopped does not.
+func (f *Framed) Due() {
+	for _, s := range f.everyStream() {
+		s.mu.Lock()
+		limited := !s.deadline.IsZero()
+		if limited {
+			s.deadline = time.Now()
+		}
+		s.mu.Unlock()
+		if limited && s.timer.Stop() {
+			s.timer.Reset(0)
+		}
+	}
+}
+
 func (f *Framed) everyStream() []*stream {
 	f.mu.Lock()
 	defer f.mu.Unlock()

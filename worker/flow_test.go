@@ -85,9 +85,10 @@ func (w *flow) pump(stream uint32, s *flowing) {
 
 // client takes a body piece by piece, as the test allows.
 type client struct {
-	took   atomic.Int64
-	pieces chan struct{} // one for each piece; closed: all of them
-	over   chan error    // what WriteTo returned
+	offered atomic.Int64
+	took    atomic.Int64
+	pieces  chan struct{} // one for each piece; closed: all of them
+	over    chan error    // what WriteTo returned
 }
 
 // read lets a client read the response of c.
@@ -105,6 +106,7 @@ func (c *call) read() *client {
 }
 
 func (c *client) Write(p []byte) (int, error) {
+	c.offered.Add(int64(len(p)))
 	<-c.pieces
 	c.took.Add(int64(len(p)))
 	return len(p), nil

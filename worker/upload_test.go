@@ -110,13 +110,15 @@ func TestAnUploadThatFailsIsCancelled(t *testing.T) {
 
 func TestADeadlineEndsAnUpload(t *testing.T) {
 	f := start(t, puppet)
-	r := within(100 * time.Millisecond)
+	r := within(time.Hour)
 	body, client := pipeUpload()
 	r.Stream = body
 	c := f.hold(r)
 
-	if err := c.wait(); !errors.Is(err, exchange.ErrDeadline) || c.spent > 150*time.Millisecond {
-		t.Errorf("got %v after %v", err, c.spent)
+	f.Due()
+
+	if err := c.wait(); !errors.Is(err, exchange.ErrDeadline) {
+		t.Errorf("got %v", err)
 	}
 	if _, err := client.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("the body is still read: %v", err)
