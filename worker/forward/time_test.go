@@ -80,8 +80,8 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	ended := make(chan time.Duration, 1)
 	r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {
 		head(in)
-		text(c, "ok")
 		began := time.Now()
+		text(c, "ok")
 		head(in)
 		ended <- time.Since(began)
 	})
