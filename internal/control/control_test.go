@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // instance remembers what it was told.
 type instance struct {
 	reloadErr error
-	hangs     bool
+	asked     chan struct{} // told of each Reload, which then lasts until its context ends; nil: it does not
 	kept      chan int
 	stopped   chan struct{}
 }
@@ -30,7 +30,8 @@ type instance struct {
 func (i *instance) State() report.State { return report.State{Version: "1.2.3"} }
 
 func (i *instance) Reload(ctx context.Context) (pool.ReloadResult, error) {
-	if i.hangs {
+	if i.asked != nil {
+		i.asked <- struct{}{}
 		<-ctx.Done()
 		return pool.ReloadResult{}, ctx.Err()
 	}
@@ -122,13 +123,14 @@ func TestARefusalSaysWhy(t *testing.T) {
 }
 
 func TestAReloadEndsWithWhoeverWaitsForIt(t *testing.T) {
-	c, end := reach(t, &instance{hangs: true})
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	if _, err := c.Reload(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	i := &instance{asked: make(chan struct{})}
+	c, end := reach(t, i)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-i.asked; cancel() }()
+	if _, err := c.Reload(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("the client left: %v", err)
 	}
-	time.AfterFunc(10*time.Millisecond, end)
+	go func() { <-i.asked; end() }()
 	if _, err := c.Reload(t.Context()); !errors.Is(err, ErrRefused) {
 		t.Errorf("the instance ended: %v", err)
 	}
