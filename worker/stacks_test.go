@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/sys/unix"
 
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/fakefunc"
@@ -22,6 +23,7 @@ import (
 // request.
 func dumper(signals string, to *os.File, text string) fakefunc.Scene {
 	return func(c *fakefunc.Conn) {
+		_, _ = unix.FcntlInt(to.Fd(), unix.F_SETPIPE_SZ, 1<<20) // takes all of it at once: a pause amid it would be its end
 		asked := make(chan os.Signal, 1)
 		signal.Notify(asked, syscall.SIGQUIT, syscall.SIGUSR1)
 		c.Greet("stacks", signals, "features", "window", "concurrency", "8")

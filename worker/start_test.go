@@ -30,8 +30,8 @@ func startError(t *testing.T, cfg worker.Config) *worker.StartError {
 }
 
 // briefly makes both timeouts of a start short.
-func briefly(cfg worker.Config) worker.Config {
-	cfg.HelloTimeout, cfg.StartTimeout = 200*time.Millisecond, 200*time.Millisecond
+func briefly(cfg worker.Config, timeout time.Duration) worker.Config {
+	cfg.HelloTimeout, cfg.StartTimeout = timeout, timeout
 	return cfg
 }
 
@@ -47,7 +47,7 @@ func TestAProgramThatIsNoWorkerIsExplained(t *testing.T) {
 			"it ended before it was READY, with exit code 0", "stays and serves requests until its stdin ends", ""},
 		"false": {configOf("false"),
 			"it ended before it was READY, with exit code 1", "Check fprocess", ""},
-		"sleep 1000": {briefly(configOf("sleep", "1000")),
+		"sleep 1000": {briefly(configOf("sleep", "1000"), 200*time.Millisecond),
 			"it did not say HELLO within hello_timeout (200ms)", "raise hello_timeout", ""},
 		"a program that is not there": {configOf("no-such-program"),
 			"program not found", "spelt right", ""},
@@ -57,8 +57,8 @@ func TestAProgramThatIsNoWorkerIsExplained(t *testing.T) {
 			"it wrote more than 64 KiB of text before HELLO", "worker_output=fd3", "79 0a 79 0a"},
 		"random bytes": {configOf("head", "-c", "100000", "/dev/urandom"),
 			"it wrote bytes that are neither text nor a frame", "plain stdin/stdout program", "00000000  "},
-		"a banner and then nothing": {briefly(shell("echo welcome; exec sleep 1000")),
-			"it did not say HELLO within hello_timeout (200ms)", "let it log to stderr", "|welcome.|"},
+		"a banner and then nothing": {briefly(shell("echo welcome; exec sleep 1000"), time.Second),
+			"it did not say HELLO within hello_timeout (1s)", "let it log to stderr", "|welcome.|"},
 		"a closed stdout": {shell("exec >&-; exec sleep 1000"),
 			"it closed the pipe that its frames come from", "plain stdin/stdout program", ""},
 		"a signal": {shell("kill -SEGV $$"),
@@ -224,7 +224,7 @@ func TestAnAbandonedStartLeavesNoProcess(t *testing.T) {
 
 // A process that does not care for signals or its stdin is gone, too, when its start has failed.
 func TestAProcessThatCouldNotBeStartedIsKilledWithItsChildren(t *testing.T) {
-	cfg := briefly(shell("trap '' TERM INT; sleep 1000 & echo $! >&2; while :; do sleep 1; done"))
+	cfg := shell("trap '' TERM INT; sleep 1000 >&- & echo $! >&2; exec >&-; while :; do sleep 1; done")
 
 	child := strings.TrimSpace(startError(t, cfg).Stderr)
 
