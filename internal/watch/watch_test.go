@@ -6,8 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
 )
 
@@ -70,14 +72,31 @@ func none(t *testing.T, told <-chan struct{}) {
 }
 
 func TestManySavesAreOneChange(t *testing.T) {
-	root, told := watched(t)
-	for range 10 {
-		save(t, root, "handler.js")
-		save(t, root, "lib", "a.js")
-	}
-	await(t, told)
-	save(t, root, "handler.js")
-	await(t, told)
+	synctest.Test(t, func(t *testing.T) { // the kernel's time is not: the test says what it tells
+		events := make(chan fsnotify.Event)
+		f := &Folder{root: "/root", watcher: &fsnotify.Watcher{Events: events}}
+		ctx, cancel := context.WithCancel(t.Context())
+		told, done := make(chan time.Time, 100), make(chan error, 1)
+		go func() { done <- f.Run(ctx, func() { told <- time.Now() }) }()
+		for range 2 {
+			for range 20 {
+				time.Sleep(Pause - time.Millisecond)
+				events <- fsnotify.Event{Name: "/root/handler.js", Op: fsnotify.Write}
+			}
+			saved := time.Now()
+			time.Sleep(time.Hour)
+			if n := len(told); n != 1 {
+				t.Fatalf("%d changes were told", n)
+			}
+			if at := <-told; at.Sub(saved) != Pause {
+				t.Errorf("told %v after the last save", at.Sub(saved))
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestANewFolderIsWatchedToo(t *testing.T) {
