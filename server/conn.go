@@ -183,7 +183,8 @@ type conns struct {
 
 	mu     sync.Mutex // guards the fields below
 	open   map[*conn]struct{}
-	closed bool // none may read or write any more
+	empty  chan struct{} // closed when none is open; nil while nobody asks
+	closed bool          // none may read or write any more
 }
 
 // add keeps a connection until it is closed.
@@ -203,6 +204,25 @@ func (t *conns) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.open, c)
+	if len(t.open) == 0 && t.empty != nil {
+		close(t.empty)
+		t.empty = nil
+	}
+}
+
+// gone returns a channel that is closed when no connection is open.
+func (t *conns) gone() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.open) == 0 {
+		closed := make(chan struct{})
+		close(closed)
+		return closed
+	}
+	if t.empty == nil {
+		t.empty = make(chan struct{})
+	}
+	return t.empty
 }
 
 // serve serves a connection that was moved until it is closed.
@@ -220,6 +240,18 @@ func (t *conns) stopIdle(age time.Duration) {
 		if !c.asking.Load() && time.Since(c.since) >= age {
 			_ = c.CloseRead() // one that is closed already has ended
 		}
+	}
+}
+
+// end ends the connections that were moved and are idle, and waits until none is served.
+func (t *conns) end() {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		t.moved.Wait()
+	}()
+	for t.stopIdle(arriving); !await(gone, arriving); {
+		t.stopIdle(arriving)
 	}
 }
 

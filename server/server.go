@@ -167,8 +167,7 @@ func (s *Server) Serve(listening net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	s.calls.wait()
-	s.conns.stopIdle(0)
-	s.conns.moved.Wait()
+	s.conns.end()
 	close(stop)
 	<-watching
 	return nil
@@ -213,7 +212,8 @@ func (s *Server) Shutdown(ctx context.Context) (cut int) {
 	}
 	if ctx.Err() != nil {
 		cut = s.calls.cancelAll(exchange.ErrHostStops)
-		await(s.calls.idle(), farewell) // those who take their answers get them
+		s.conns.stopIdle(0)
+		await(s.conns.gone(), farewell) // who takes the answer gets it
 		s.conns.stopAll()
 	}
 	<-finished
