@@ -44,32 +44,8 @@ func slow(seconds string) (script string) {
 // begin sends a request, waits until its process is there, and returns it and what waits for the answer.
 func (i *instance) begin() (pid int, answer func() response) {
 	i.t.Helper()
-	done := make(chan response, 1)
-	go func() {
-		r, err := i.try(i.t.Context(), "GET", "/hold", nil)
-		r.err = firstOf(r.err, err)
-		done <- r
-	}()
-	pid = pidIn(i.t, filepath.Join(i.tmp, "pid"))
-	return pid, func() response {
-		i.t.Helper()
-		select {
-		case r := <-done:
-			return r
-		case <-time.After(patience):
-			i.t.Fatal("there is no answer")
-			return response{}
-		}
-	}
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	answer = i.ask("/hold")
+	return pidIn(i.t, filepath.Join(i.tmp, "pid")), answer
 }
 
 func TestCompatStopFinishesWhatIsInFlight(t *testing.T) {

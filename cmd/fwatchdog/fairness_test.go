@@ -110,10 +110,10 @@ func sluggish(t *testing.T, i *instance, n int) (breakOff func()) {
 }
 
 func TestHungRequestCostsItsNeighboursNothing(t *testing.T) {
-	i := launch(t, "pool_size=1", "worker_concurrency=4", "cancel_grace=200ms", "stop_timeout=2s")
+	i := launch(t, "pool_size=1", "worker_concurrency=4", "cancel_grace=200ms", "stop_timeout=4s")
 	old := i.pid(1)
-	neighbour := make(chan response, 1)
-	go func() { neighbour <- i.get("/sleep?ms=1500") }()
+	neighbour := i.ask("/sleep?ms=2500")
+	i.awaitInflight(1)
 	begin := time.Now()
 	if r := i.get("/sleep?ms=600000", "X-Timeout: 200ms"); r.StatusCode != 504 || time.Since(begin) < 200*time.Millisecond {
 		t.Errorf("the hung request got %d after %v", r.StatusCode, time.Since(begin))
@@ -123,7 +123,7 @@ func TestHungRequestCostsItsNeighboursNothing(t *testing.T) {
 		t.Error("the worker was ended before its successor was ready")
 	}
 	i.get("/echo").is(t, 200, "")
-	(<-neighbour).is(t, 200, "slept")
+	neighbour().is(t, 200, "slept")
 	line := i.await("worker ended", nil)
 	if line["reason"] != "timeout" || line["pid"] != float64(old) {
 		t.Errorf("ended: %v", line)

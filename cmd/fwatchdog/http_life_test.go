@@ -68,17 +68,21 @@ func TestHTTPDeathCostsItsOwnRequestsOnly(t *testing.T) { // D2
 		both.Wait()
 		return len(pids) == 2
 	})
-	late := make(chan response, 1)
-	go func() { late <- i.get("/late?ms=700") }()
-	i.eventually("it is in flight", func() bool { return i.metricsInflight() == 1 })
+	late := i.ask("/late?ms=2000")
+	i.awaitInflight(1)
 	i.get("/exit?code=1").is(t, 500, "") // of the other one, which has less to do
-	(<-late).is(t, 200, "late")
+	late().is(t, 200, "late")
 }
 
 // metricsInflight is how many requests are in flight, as USR1 tells.
 func (i *instance) metricsInflight() int {
 	i.t.Helper()
 	return int(i.state()["Inflight"].(float64))
+}
+
+func (i *instance) awaitInflight(n int) {
+	i.t.Helper()
+	i.eventually(fmt.Sprintf("%d are in flight", n), func() bool { return i.metricsInflight() == n })
 }
 
 // state is the pool as USR1 tells it now.
@@ -111,16 +115,15 @@ func TestHTTPDrainServesAndSignalsNobodyBefore(t *testing.T) { // D3, D4
 		t.Run(name, func(t *testing.T) {
 			i := upstream(t, "healthcheck_interval=500ms", "upstream_url="+url)
 			i.get("/hello").is(t, 200, "hello")
-			late := make(chan response, 1)
-			go func() { late <- i.get("/late?ms=1500") }()
-			i.eventually("it is in flight", func() bool { return i.metricsInflight() == 1 })
+			late := i.ask("/late?ms=1500")
+			i.awaitInflight(1)
 			i.signal(syscall.SIGTERM)
 			i.await("stopping", nil)
 			if r := i.get("/_/health"); r.StatusCode != 503 {
 				t.Errorf("health: %d", r.StatusCode)
 			}
 			i.get("/hello").is(t, 200, "hello") // still served
-			(<-late).is(t, 200, "late")
+			late().is(t, 200, "late")
 			if code := i.exitCode(); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
@@ -209,13 +212,12 @@ func TestHTTPRetriesAnotherProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late := make(chan response, 1)
-	go func() { late <- i.get("/late?ms=400") }()
-	i.eventually("it is in flight", func() bool { return i.metricsInflight() == 1 })
+	late := i.ask("/late?ms=1000")
+	i.awaitInflight(1)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		t.Fatal(err)
 	}
-	(<-late).is(t, 200, "late")
+	late().is(t, 200, "late")
 }
 
 func TestHTTPLogLinesOfTheWatchdogs(t *testing.T) {

@@ -253,15 +253,15 @@ func TestHTTPClientThatLeavesCancelsItsRequest(t *testing.T) { // D15
 func TestHTTPLimitOfRequests(t *testing.T) {
 	i := upstream(t, "max_inflight=1")
 	i.get("/hello").is(t, 200, "hello")
-	late := make(chan response, 1)
-	go func() { late <- i.get("/late?ms=1000") }()
+	hangUp := i.hold(1, "/late?ms=60000")
 	i.eventually("it is full", func() bool { return i.get("/_/ready").StatusCode == 429 })
 	r := i.get("/hello")
 	r.is(t, 429, "Concurrent request limit exceeded. Max concurrent requests: 1\n")
 	if r.Header.Get("X-OpenFaaS-Internal") != "faas-middleware" || r.Header.Get("Content-Type") != "text/plain" || r.Header.Get("Retry-After") != "" {
 		t.Errorf("got %v", r.Header)
 	}
-	(<-late).is(t, 200, "late")
+	hangUp()
+	i.eventually("the place is free again", func() bool { return i.get("/hello").StatusCode == 200 })
 }
 
 func TestHTTPWebSocketIsTunnelled(t *testing.T) {
@@ -297,7 +297,7 @@ func TestHTTPWebSocketIsTunnelled(t *testing.T) {
 	expect(string(large))
 	_ = conn.Close()
 	i.await("function wrote", func(l map[string]any) bool { return l["line"] == "socket closed" })
-	i.eventually("nothing is in flight", func() bool { return i.metricsInflight() == 0 })
+	i.awaitInflight(0)
 }
 
 func TestHTTPOtherServersWork(t *testing.T) {

@@ -309,6 +309,28 @@ func (i *instance) try(ctx context.Context, method, target string, body io.Reade
 	return response{Response: resp, body: string(text), err: err}, nil
 }
 
+// ask sends a GET and returns what waits for its answer, which has only err when there is none.
+func (i *instance) ask(target string, headers ...string) (answer func() response) {
+	done := make(chan response, 1)
+	go func() {
+		r, err := i.try(i.t.Context(), "GET", target, nil, headers...)
+		if err != nil {
+			r = response{Response: &http.Response{}, err: err}
+		}
+		done <- r
+	}()
+	return func() response {
+		i.t.Helper()
+		select {
+		case r := <-done:
+			return r
+		case <-time.After(patience):
+			i.t.Fatal("there is no answer")
+			return response{}
+		}
+	}
+}
+
 var client = &http.Client{
 	Timeout:   2 * time.Minute,
 	Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},

@@ -16,9 +16,9 @@ func TestClientsThatHangUpLeaveNothingBehind(t *testing.T) {
 		i := launch(t, "pool_size=2", fmt.Sprintf("worker_concurrency=%d", each/2), fmt.Sprintf("queue_size=%d", each),
 			"queue_timeout=1m", fmt.Sprintf("metrics_port=%d", freePort(t)))
 		i.eventually("both workers are ready", func() bool { return i.metric("fwatchdog_capacity") == each })
-		hangUpServed := i.hold(each)
+		hangUpServed := i.hold(each, "/wait")
 		i.eventually("all are served", func() bool { return i.metric("fwatchdog_inflight") == each })
-		hangUpWaiting := i.hold(each)
+		hangUpWaiting := i.hold(each, "/wait")
 		i.eventually("all wait", func() bool { return i.metric("fwatchdog_queue_depth") == each })
 
 		begin := time.Now()
@@ -55,14 +55,14 @@ func TestClientsThatHangUpLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// hold sends n requests that are never answered, and returns what makes their clients hang up.
-func (i *instance) hold(n int) (hangUp func()) {
+// hold sends n requests for a target that does not answer, and returns what makes their clients hang up.
+func (i *instance) hold(n int, target string) (hangUp func()) {
 	i.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var clients sync.WaitGroup
 	for range n {
 		clients.Go(func() {
-			if r, err := i.try(ctx, "GET", "/wait", nil); err == nil {
+			if r, err := i.try(ctx, "GET", target, nil); err == nil {
 				i.t.Errorf("a request was answered: %d", r.StatusCode)
 			}
 		})
@@ -91,9 +91,9 @@ func TestRefusalsAreCountedByReasonAndShowInTheUtilization(t *testing.T) {
 	}
 
 	i := narrow("queue_size=1", "queue_timeout=1h")
-	i.hold(1)
+	i.hold(1, "/wait")
 	i.eventually("one is served", func() bool { return i.metric("fwatchdog_inflight") == 1 })
-	i.hold(1)
+	i.hold(1, "/wait")
 	i.eventually("one waits", func() bool { return i.metric("fwatchdog_queue_depth") == 1 })
 	if u := i.metric("fwatchdog_utilization"); u != 2 {
 		t.Errorf("one is served and one waits: utilization is %v", u)
@@ -111,12 +111,12 @@ func TestRefusalsAreCountedByReasonAndShowInTheUtilization(t *testing.T) {
 	i.eventually("a second has passed", func() bool { return i.metric("fwatchdog_utilization") == 2 })
 
 	i = narrow("queue_size=1", "queue_timeout=100ms")
-	i.hold(1)
+	i.hold(1, "/wait")
 	i.eventually("one is served", func() bool { return i.metric("fwatchdog_inflight") == 1 })
 	refuse(i, "queue_timeout", 503)
 
 	i = narrow("max_inflight=1")
-	i.hold(1)
+	i.hold(1, "/wait")
 	i.eventually("one is served", func() bool { return i.metric("fwatchdog_inflight") == 1 })
 	refuse(i, "inflight_limit", 429)
 

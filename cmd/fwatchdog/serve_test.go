@@ -291,16 +291,14 @@ func TestAnswersOfThePool(t *testing.T) {
 
 func TestMaxInflightIs429InTheWordsOfOpenFaaS(t *testing.T) {
 	i := launch(t, "max_inflight=1")
-	i.pid(1)
-	var busy sync.WaitGroup
-	busy.Go(func() { i.get("/sleep?ms=1000") })
-	i.eventually("it is in flight", func() bool { return i.metricsInflight() == 1 })
+	hangUp := i.hold(1, "/wait")
+	i.awaitInflight(1)
 	r := i.get("/echo")
 	r.is(t, 429, "Concurrent request limit exceeded. Max concurrent requests: 1\n")
 	if r.Header.Get("X-OpenFaaS-Internal") != "faas-middleware" || r.Header.Get("Content-Type") != "text/plain" {
 		t.Errorf("got %v", r.Header)
 	}
-	busy.Wait()
+	hangUp()
 	i.eventually("the place is free again", func() bool { return i.get("/echo").StatusCode == 200 })
 }
 
@@ -308,18 +306,13 @@ func TestWaitingIsBoundedInNumberAndTime(t *testing.T) {
 	for _, bound := range []string{"queue_size=0", "queue_timeout=100ms"} {
 		t.Run(bound, func(t *testing.T) {
 			i := launch(t, "pool_size=1", "worker_concurrency=1", bound)
-			i.pid(1)
-			ctx, cancel := context.WithCancel(t.Context())
-			var busy sync.WaitGroup
-			busy.Go(func() { _, _ = i.try(ctx, "GET", "/log?text=busy", nil); _, _ = i.try(ctx, "GET", "/wait", nil) })
-			i.await("function wrote", func(l map[string]any) bool { return l["line"] == "busy" })
-			var r response
-			i.eventually("503", func() bool { r = i.get("/echo"); return r.StatusCode == 503 })
-			if r.Header.Get("Retry-After") == "" || r.Header.Get("X-OpenFaaS-Internal") == "" {
-				t.Errorf("got %v", r.Header)
+			i.awaitReady()
+			hangUp := i.hold(1, "/wait")
+			i.awaitInflight(1)
+			if r := i.get("/echo"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("X-OpenFaaS-Internal") == "" {
+				t.Errorf("got %d %v", r.StatusCode, r.Header)
 			}
-			cancel()
-			busy.Wait()
+			hangUp()
 			i.eventually("the place is free again", func() bool { return i.get("/echo").StatusCode == 200 })
 		})
 	}
@@ -327,16 +320,9 @@ func TestWaitingIsBoundedInNumberAndTime(t *testing.T) {
 
 func TestClientThatLeavesIsNoticed(t *testing.T) {
 	i := launch(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		i.await("worker started", nil)
-		i.eventually("the request is running", func() bool { return i.find("function wrote", nil) != nil })
-		cancel()
-	}()
-	go i.get("/log?text=running")
-	if _, err := i.try(ctx, "GET", "/wait", nil); err == nil {
-		t.Error("the request was answered")
-	}
+	hangUp := i.hold(1, "/wait")
+	i.awaitInflight(1)
+	hangUp()
 	i.await("function wrote", func(l map[string]any) bool { return l["line"] == "cancelled" })
 }
 
@@ -515,18 +501,15 @@ func signalAll(i *instance) error {
 
 func TestSecondSignalEndsTheWaiting(t *testing.T) {
 	i := launch(t, "healthcheck_interval=1h")
-	i.pid(1)
-	cut := make(chan response, 1)
-	go func() { cut <- i.get("/wait") }()
-	i.await("listening", nil)
-	i.eventually("the request is running", func() bool { return i.get("/log?text=x").StatusCode == 200 })
+	cut := i.ask("/wait")
+	i.awaitInflight(1)
 	i.signal(syscall.SIGTERM)
 	i.await("stopping", nil)
 	i.signal(syscall.SIGTERM)
 	if code := i.exitCode(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if r := <-cut; r.StatusCode != 503 {
+	if r := cut(); r.StatusCode != 503 {
 		t.Errorf("got %d", r.StatusCode)
 	}
 	i.await("requests were cut off", func(l map[string]any) bool { return l["requests"] == 1.0 })
