@@ -14,7 +14,7 @@ func TestPoolGrowsWithAStepInLoadAndShrinksAfterIt(t *testing.T) {
 	for round := 0; round < 5 && best > time.Second; round++ {
 		i := launch(t, "pool_min=1", "pool_max=8", "worker_concurrency=1", "worker_idle_timeout=400ms",
 			fmt.Sprintf("metrics_port=%d", freePort(t)))
-		i.pid(1)
+		i.awaitReady()
 		if n := i.ready(); n != 1 {
 			t.Fatalf("%d workers are ready before there is a request", n)
 		}

@@ -111,6 +111,7 @@ func TestRefusalsAreCountedByReasonAndShowInTheUtilization(t *testing.T) {
 	i.eventually("a second has passed", func() bool { return i.metric("fwatchdog_utilization") == 2 })
 
 	i = narrow("queue_size=1", "queue_timeout=100ms")
+	i.awaitReady()
 	i.hold(1, "/wait")
 	i.eventually("one is served", func() bool { return i.metric("fwatchdog_inflight") == 1 })
 	refuse(i, "queue_timeout", 503)

@@ -410,7 +410,7 @@ func TestExpectContinueIsAnswered(t *testing.T) {
 func TestProbesAndLockFile(t *testing.T) {
 	i := launch(t, "healthcheck_interval=1s")
 	lock := filepath.Join(i.tmp, ".lock")
-	i.pid(1)
+	i.awaitReady()
 	i.get("/_/health").is(t, 200, "OK")
 	i.get("/_/ready").is(t, 200, "OK")
 	if r := i.send("POST", "/_/health", nil); r.StatusCode != 405 {
@@ -547,6 +547,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	i.get("/throw")
 	i.get("/exit?code=1")
 	i.pid(2)
+	i.awaitReady()
 	for series, want := range map[string]float64{
 		`http_requests_total{code="200",method="get"}`:                 1,
 		`http_requests_total{code="200",method="unknown"}`:             1,
@@ -627,11 +628,12 @@ func TestTheAccessLogHasTheLinesThatAreWanted(t *testing.T) {
 }
 
 func TestASlowRequestHasALineInAnyCase(t *testing.T) {
-	i := launch(t, "pool_size=1", "access_log=off", "slow_log=100ms")
+	i := launch(t, "pool_size=1", "access_log=off", "slow_log=500ms")
+	i.awaitReady() // to wait for the worker would be slow, too
 	i.get("/echo")
-	i.get("/sleep?ms=150")
+	i.get("/sleep?ms=600")
 	line := i.await("request was slow", nil)
-	if line["target"] != "/sleep?ms=150" || line["slot"] != 0.0 || len(i.all("request was slow")) != 1 {
+	if line["target"] != "/sleep?ms=600" || line["slot"] != 0.0 || len(i.all("request was slow")) != 1 {
 		t.Errorf("logged %v", i.all("request was slow"))
 	}
 }

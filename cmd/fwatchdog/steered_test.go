@@ -32,6 +32,10 @@ func steered(t *testing.T, settings ...string) (*instance, func(args ...string) 
 func TestStatusIsATableOfTheWorkers(t *testing.T) {
 	i, command := steered(t, "pool_size=2")
 	first, second := i.pid(1), i.pid(2)
+	i.eventually("both are ready", func() bool {
+		_, out, _ := command("status")
+		return strings.Contains(out, "workers ready 2 of 2")
+	})
 	i.get("/echo")
 
 	code, out, errs := command("status")
@@ -81,24 +85,20 @@ func TestCommandsSteerTheInstance(t *testing.T) {
 
 func TestASizeThatWasSetByHandIsGivenBackToTheSettings(t *testing.T) {
 	i, command := steered(t, "pool_min=1", "pool_max=4", "worker_idle_timeout=50ms")
-	i.pid(1)
 	status := func(want string) {
 		t.Helper()
-		if _, out, _ := command("status"); !strings.Contains(out, want+"\n") {
-			t.Errorf("the status does not say %q:\n%s", want, out)
-		}
+		i.eventually("the status says "+want, func() bool {
+			_, out, _ := command("status")
+			return strings.Contains(out, want+"\n")
+		})
 	}
 	status("workers ready 1 of 1, elastic from 1 to 4")
 	command("scale", "3")
-	i.pid(3)
 	status("workers ready 3 of 3, by hand: not elastic until scale auto (1 to 4)")
 	if code, out, errs := command("scale", "auto"); code != 0 || out != "3 workers are kept\n" {
 		t.Errorf("scale auto: exit code %d %s%s", code, out, errs)
 	}
-	i.eventually("idle workers leave again", func() bool {
-		_, out, _ := command("status")
-		return strings.Contains(out, "workers ready 1 of 1, elastic from 1 to 4\n")
-	})
+	status("workers ready 1 of 1, elastic from 1 to 4") // idle workers leave again
 	if code, _, errs := command("scale", "many"); code != 1 || !strings.Contains(errs, `scale: "many" is neither a number of workers nor auto`) {
 		t.Errorf("scale many: exit code %d %s", code, errs)
 	}
