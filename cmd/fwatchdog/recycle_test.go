@@ -153,7 +153,7 @@ func TestLeakInAGrandchildCounts(t *testing.T) {
 }
 
 func TestWorkerThatIsStuckSaysWhereBeforeItIsKilled(t *testing.T) {
-	i := launch(t, "fprocess=python3 testdata/stuck.py", "pool_size=1", "ping_interval=100ms", "ping_misses=3")
+	i := launch(t, "fprocess=python3 testdata/stuck.py", "pool_size=1", "ping_interval=500ms", "ping_misses=3")
 	i.get("/stick").is(t, 200, "fine")
 	end := i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "heartbeat" })
 	if stacks, _ := end["stacks"].(string); !strings.Contains(stacks, "in catastrophic") {

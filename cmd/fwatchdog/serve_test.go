@@ -530,7 +530,7 @@ func isZombie(pid int) bool {
 }
 
 func TestStoppedWorkerIsReplaced(t *testing.T) {
-	i := launch(t, "pool_size=1", "ping_interval=100ms", "ping_misses=2", "metrics_port=0")
+	i := launch(t, "pool_size=1", "ping_interval=500ms", "ping_misses=3")
 	first := i.pid(1)
 	if err := syscall.Kill(first, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
