@@ -113,7 +113,7 @@ func TestHTTPPortIsTheFunctionsOwn(t *testing.T) {
 func TestHTTPDrainServesAndSignalsNobodyBefore(t *testing.T) { // D3, D4
 	for name, url := range map[string]string{"own port": "http://127.0.0.1:{port}", "fixed port": fmt.Sprintf("http://127.0.0.1:%d", freePort(t))} {
 		t.Run(name, func(t *testing.T) {
-			i := upstream(t, "healthcheck_interval=500ms", "upstream_url="+url)
+			i := upstream(t, "healthcheck_interval=1h", "upstream_url="+url)
 			i.get("/hello").is(t, 200, "hello")
 			late := i.ask("/late?ms=1500")
 			i.awaitInflight(1)
@@ -123,6 +123,7 @@ func TestHTTPDrainServesAndSignalsNobodyBefore(t *testing.T) { // D3, D4
 				t.Errorf("health: %d", r.StatusCode)
 			}
 			i.get("/hello").is(t, 200, "hello") // still served
+			i.signal(syscall.SIGTERM)           // the pause is over
 			late().is(t, 200, "late")
 			if code := i.exitCode(); code != 0 {
 				t.Errorf("exit code %d", code)
@@ -260,7 +261,7 @@ func TestHTTPLogLinesOfTheWatchdogs(t *testing.T) {
 }
 
 func TestHTTPDeathWhileTheInstanceStopsIsNoAlarm(t *testing.T) { // D7
-	i := upstream(t, "healthcheck_interval=1s")
+	i := upstream(t, "healthcheck_interval=1h")
 	i.get("/hello").is(t, 200, "hello")
 	pid, err := strconv.Atoi(i.get("/pid").body)
 	if err != nil {
@@ -275,6 +276,7 @@ func TestHTTPDeathWhileTheInstanceStopsIsNoAlarm(t *testing.T) { // D7
 	if line["level"] != "info" {
 		t.Errorf("got %v", line)
 	}
+	i.signal(syscall.SIGTERM) // the pause is over
 	if code := i.exitCode(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

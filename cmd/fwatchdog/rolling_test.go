@@ -62,7 +62,7 @@ func (b *balancer) count() int {
 
 func TestRollingRestartLosesNoRequest(t *testing.T) {
 	start := func() *instance {
-		return launch(t, "fprocess="+burden, "pool_size=1", "healthcheck_interval=2s", "BOOT_MS=100")
+		return launch(t, "fprocess="+burden, "pool_size=1", "healthcheck_interval=4s", "BOOT_MS=100")
 	}
 	old := []*instance{start(), start()}
 	b := &balancer{all: old}

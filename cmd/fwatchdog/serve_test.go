@@ -408,7 +408,7 @@ func TestExpectContinueIsAnswered(t *testing.T) {
 }
 
 func TestProbesAndLockFile(t *testing.T) {
-	i := launch(t, "healthcheck_interval=1s")
+	i := launch(t, "healthcheck_interval=1h")
 	lock := filepath.Join(i.tmp, ".lock")
 	i.awaitReady()
 	i.get("/_/health").is(t, 200, "OK")
@@ -430,6 +430,7 @@ func TestProbesAndLockFile(t *testing.T) {
 	if _, err := os.Stat(lock); err == nil {
 		t.Error("the lock file is still there")
 	}
+	i.signal(syscall.SIGTERM) // the pause is over
 	if code := i.exitCode(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
