@@ -102,7 +102,7 @@ func TestCompatDeadline(t *testing.T) {
 }
 
 func TestCompatDeadlineAfterTheFirstByteAborts(t *testing.T) {
-	i := watchdog(t, "streaming", "echo begun; exec sleep 60", "exec_timeout=300ms")
+	i := watchdog(t, "streaming", "echo begun; exec sleep 60", "exec_timeout=2s")
 	if r := i.get("/"); r.StatusCode != 200 || r.body != "begun\n" || r.err == nil {
 		t.Errorf("got %d %q, %v: want a body that breaks off", r.StatusCode, r.body, r.err)
 	}
@@ -168,7 +168,7 @@ func TestCompatBodyThatIsLate(t *testing.T) {
 		{"streaming", 20_000, 500, "signal: killed"}, // the process has begun
 	} {
 		t.Run(fmt.Sprintf("%s, %d bytes", c.mode, c.sent), func(t *testing.T) {
-			i := watchdog(t, c.mode, "exec cat >/dev/null", "read_timeout=300ms")
+			i := watchdog(t, c.mode, "exec cat >/dev/null", "read_timeout=1s")
 			got := exchangeRaw(t, i, fmt.Sprintf("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s",
 				c.sent+1, strings.Repeat("x", c.sent)))
 			if !strings.HasPrefix(got, fmt.Sprint(c.status)) || !strings.HasSuffix(got, "\r\n\r\n"+c.body) {
@@ -300,7 +300,7 @@ func TestCompatDeadlineBeginsAfterTheBody(t *testing.T) {
 }
 
 func TestCompatIdleConnectionIsClosedAfterReadTimeout(t *testing.T) {
-	i := watchdog(t, "classic", "exit 0", "read_timeout=300ms")
+	i := watchdog(t, "classic", "exit 0", "read_timeout=2s")
 	conn := dial(t, i)
 	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"); err != nil {
 		t.Fatal(err)

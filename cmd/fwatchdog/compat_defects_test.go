@@ -52,7 +52,7 @@ func TestCompatSignalToAllProcessesOfTheContainer(t *testing.T) {
 
 func TestCompatDeadlineKillsGrandchildren(t *testing.T) {
 	eachFork(t, func(t *testing.T, mode string) {
-		i := watchdog(t, mode, "sleep 60 & echo $! > \"$TMPDIR/pid\"; wait", "exec_timeout=300ms")
+		i := watchdog(t, mode, "sleep 60 & echo $! > \"$TMPDIR/pid\"; wait", "exec_timeout=2s")
 		begun := time.Now()
 		if r := i.get("/"); r.StatusCode != 408 && r.StatusCode != 500 {
 			t.Errorf("got %d", r.StatusCode)
@@ -248,7 +248,7 @@ func TestCompatHopByHopHeadersStayHere(t *testing.T) {
 
 func TestCompatResponseThatLastsTooLongIsCutOff(t *testing.T) {
 	eachFork(t, func(t *testing.T, mode string) {
-		i := watchdog(t, mode, "echo $$ > \"$TMPDIR/pid\"; exec sleep 60", "write_timeout=500ms", "exec_timeout=0")
+		i := watchdog(t, mode, "echo $$ > \"$TMPDIR/pid\"; exec sleep 60", "write_timeout=2s", "exec_timeout=0")
 		conn, err := net.Dial("tcp", strings.TrimPrefix(i.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
