@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,7 +15,7 @@ import (
 )
 
 func TestHTTPProcessThatDoesNotHeedTheDeadlineIsReplaced(t *testing.T) { // D26
-	i := upstream(t, "exec_timeout=300ms", "cancel_grace=100ms")
+	i := upstream(t, "exec_timeout=1s", "cancel_grace=100ms")
 	i.get("/hello").is(t, 200, "hello")
 	i.get("/spin").is(t, 504, "")
 	i.await("worker ended", func(l map[string]any) bool { return l["reason"] == "timeout" })
@@ -32,18 +34,30 @@ func TestHTTPFunctionThatEndsIsStartedAgain(t *testing.T) { // D1, D2, D39
 }
 
 func TestHTTPNotReadyWhileNoProcessListens(t *testing.T) { // D25
-	i := upstream(t, "BOOT=700")
+	gate := filepath.Join(t.TempDir(), "gate")
+	openGate := func() {
+		t.Helper()
+		if err := os.WriteFile(gate, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i := upstream(t, "GATE="+gate)
 	if r := i.get("/_/ready"); r.StatusCode != 503 || r.body != "" {
 		t.Errorf("ready before it listens: %d %q", r.StatusCode, r.body)
 	}
 	i.get("/_/health").is(t, 200, "OK")
-	i.get("/hello").is(t, 200, "hello") // an early request waits
+	early := i.ask("/hello")
+	i.eventually("an early request waits", func() bool { return i.state()["Queue"] == 1.0 })
+	openGate()
+	early().is(t, 200, "hello")
 	i.get("/_/ready").is(t, 200, "")
-	i.get("/exit?code=0").is(t, 500, "")
-	if r := i.get("/_/ready"); r.StatusCode != 503 {
-		t.Errorf("ready while it starts anew: %d", r.StatusCode)
+	if err := os.Remove(gate); err != nil {
+		t.Fatal(err)
 	}
-	i.eventually("ready again", func() bool { return i.get("/_/ready").StatusCode == 200 })
+	i.get("/exit?code=0").is(t, 500, "")
+	i.eventually("not ready while it starts anew", func() bool { return i.get("/_/ready").StatusCode == 503 })
+	openGate()
+	i.awaitReady()
 	for _, method := range []string{"POST", "HEAD"} {
 		if r := i.send(method, "/_/ready", nil); r.StatusCode != 405 {
 			t.Errorf("%s: %d", method, r.StatusCode)

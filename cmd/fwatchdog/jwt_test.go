@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -106,14 +108,19 @@ func TestLimitAndTokenComeInTheOrderOfTheMode(t *testing.T) {
 	proxy, token := issuer(t)
 	for mode, want := range map[string]int{"classic": 401, "serializing": 429} {
 		t.Run(mode, func(t *testing.T) {
-			i := guarded(t, proxy, "mode="+mode, "fprocess=sleep 2", "log_format=json", "max_inflight=1")
-			first := make(chan response, 1)
-			go func() { first <- i.get("/", "Authorization: "+token("*")) }()
+			script, write := shellScript(t)
+			over := filepath.Join(t.TempDir(), "over")
+			write("until [ -e " + over + " ]; do sleep 0.02; done")
+			i := guarded(t, proxy, "mode="+mode, "fprocess="+script, "log_format=json", "max_inflight=1")
+			first := i.ask("/", "Authorization: "+token("*"))
 			i.eventually("its process runs", func() bool { return len(children(i.cmd.Process.Pid)) > 0 })
 			if r := i.get("/"); r.StatusCode != want {
 				t.Errorf("got %d, want %d", r.StatusCode, want)
 			}
-			(<-first).is(t, 200, "")
+			if err := os.WriteFile(over, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			first().is(t, 200, "")
 			if r := i.get("/"); r.StatusCode != 401 {
 				t.Errorf("got %d", r.StatusCode)
 			}

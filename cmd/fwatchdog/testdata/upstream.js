@@ -1,4 +1,5 @@
 // A function that is an HTTP server: what the tests of mode http stand in front of.
+const fs = require('node:fs')
 const http = require('node:http')
 const crypto = require('node:crypto')
 
@@ -26,6 +27,7 @@ const routes = {
     res.on('close', () => { clearInterval(timer); console.log('client left') })
   },
   late: (req, res, q) => {
+    console.log('late begins')
     const timer = setTimeout(() => res.end('late'), Number(q.get('ms')))
     res.on('close', () => { clearTimeout(timer); if (!res.writableEnded) console.log('client left') })
   },
@@ -59,4 +61,10 @@ server.on('upgrade', (req, socket) => {
 })
 
 process.on('SIGTERM', () => { console.log('got SIGTERM'); process.exit(0) })
-setTimeout(() => server.listen(Number(process.env.PORT), '127.0.0.1'), Number(process.env.BOOT || 0))
+
+// With the name of a file in GATE it listens once that file is there.
+function boot () {
+  if (process.env.GATE && !fs.existsSync(process.env.GATE)) return setTimeout(boot, 20)
+  server.listen(Number(process.env.PORT), '127.0.0.1')
+}
+boot()
