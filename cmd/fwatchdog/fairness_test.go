@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -43,6 +44,11 @@ func TestSlowClientsDelayNobodyOnTheSameWorkerAndTakeLittleMemory(t *testing.T) 
 		writer := dial(t, i)
 		fmt.Fprintf(writer, "POST /size HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\nbegin", size)
 		writers = append(writers, writer)
+	}
+	for _, conn := range slices.Concat(readers, writers) { // that of dial is for one small request
+		if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	breakOff := sluggish(t, i, each) // uploads that the function reads slowly
 	i.answersMeanwhile()
