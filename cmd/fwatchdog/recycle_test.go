@@ -166,10 +166,10 @@ func TestWorkersThatDieYoungAreStartedLessAndLess(t *testing.T) {
 	i := launch(t, "fprocess="+burden, "DIE_MS=20", "pool_size=2", fmt.Sprintf("metrics_port=%d", freePort(t)))
 	i.pid(1)
 	pass(2 * time.Second)
-	starts, crashes := i.metric("fwatchdog_worker_starts_total"), i.metric(`fwatchdog_worker_exits_total{reason="crash"}`)
-	if starts >= 20 || crashes < 4 {
-		t.Errorf("%v starts and %v crashes in 2 s", starts, crashes)
+	if starts := i.metric("fwatchdog_worker_starts_total"); starts >= 20 {
+		t.Errorf("%v starts in 2 s", starts)
 	}
+	i.eventually("they are started again, and die", func() bool { return i.metric(`fwatchdog_worker_exits_total{reason="crash"}`) >= 4 })
 	i.await("workers keep crashing: it is the function or its memory, not one request", nil)
 	if exceeded := i.metric("fwatchdog_crash_budget_exceeded"); exceeded != 1 {
 		t.Errorf("the metric is %v", exceeded)
