@@ -25,19 +25,10 @@ func (r Retry) allows(x *exchange.Exchange, failed error, lost bool) bool {
 	switch {
 	case r == RetryOff || x.Request.Stream != nil:
 		return false
-	case r == RetryIdempotent && lost && x.Response.Status == 0 && idempotent(x.Request.Method):
+	case r == RetryIdempotent && lost && x.Response.Status == 0 && x.Request.Idempotent():
 		return true
 	}
 	return exchange.MayRetry(failed)
-}
-
-// idempotent reports whether HTTP says that a request with this method does no more when it is made twice.
-func idempotent(method []byte) bool {
-	switch string(method) {
-	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
-		return true
-	}
-	return false
 }
 
 // isUnseen reports whether a request was lost with a worker that had not read a byte of it.

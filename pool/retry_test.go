@@ -401,3 +401,6 @@ func TestLossOfAnEarlierWorkerIsNotHeldAgainstItsSuccessor(t *testing.T) {
 		}
 	})
 }
+
+// idempotent is what the scenarios go by.
+func idempotent(method []byte) bool { return (&exchange.Request{Method: method}).Idempotent() }

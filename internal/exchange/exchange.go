@@ -52,6 +52,15 @@ type Request struct {
 	Upgrade []byte
 }
 
+// Idempotent reports whether HTTP says that a request with this method does no more when it is made twice.
+func (r *Request) Idempotent() bool {
+	switch string(r.Method) {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE":
+		return true
+	}
+	return false
+}
+
 // Response is what the function answered. A worker fills it while Do runs and not afterwards.
 type Response struct {
 	// Status is a final HTTP status, 200 to 999; 0 until there is one.

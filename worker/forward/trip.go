@@ -41,7 +41,7 @@ func (t *trip) run() error {
 	if err := t.measure(); err != nil {
 		return err
 	}
-	err := t.attempt(t.c.take(t.length != 0))
+	err := t.attempt(t.c.take(!t.repeatable()))
 	if t.stale(err) {
 		t.hangUp()
 		err = sent(t.attempt(nil))
@@ -77,10 +77,14 @@ func (t *trip) attempt(cn *conn) (err error) {
 	return t.readHead()
 }
 
+// repeatable reports whether the request may be sent again to a server that may have read it: it does no more the second
+// time, and is still all there.
+func (t *trip) repeatable() bool { return t.length == 0 && t.x.Request.Idempotent() }
+
 // stale reports whether the attempt failed only because the server had closed the connection before. One that has gone may
 // have gone because of this request.
 func (t *trip) stale(err error) bool {
-	return err != nil && t.cn != nil && t.cn.used && t.length == 0 && t.ctx.Err() == nil && !t.expired() && !t.began() &&
+	return err != nil && t.cn != nil && t.cn.used && t.repeatable() && t.ctx.Err() == nil && !t.expired() && !t.began() &&
 		!t.c.cfg.Dead() && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE))
 }
 
