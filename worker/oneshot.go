@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/textproto"
 	"sync"
@@ -30,8 +31,9 @@ type OneshotConfig struct {
 // was a request, so that nobody waits for its start.
 type Oneshot struct {
 	*plain
-	cfg OneshotConfig
-	out bytes.Buffer // what it has written; read it only after done
+	cfg   OneshotConfig
+	out   bytes.Buffer  // what it has written; read it only after done
+	begun chan struct{} // closed when it gets its request
 
 	mu    sync.Mutex // guards over and spent
 	over  func()     // of the exchange
@@ -50,12 +52,26 @@ func StartOneshot(starter *process.Starter, cfg OneshotConfig, id life.ID, log *
 	if err != nil {
 		return nil, err
 	}
-	o := &Oneshot{plain: p, cfg: cfg}
-	p.level = zap.DebugLevel                                                           // there is one for each request
-	p.readers.Go(func() { _, _ = o.out.ReadFrom(&process.Tail{Pipe: p.proc.Stdout}) }) // it fails when the pipe is closed
+	o := &Oneshot{plain: p, cfg: cfg, begun: make(chan struct{})}
+	p.level = zap.DebugLevel // there is one for each request
+	p.readers.Go(o.read)
 	p.isReady(id)
 	go p.reap(o.lost)
 	return o, nil
+}
+
+// early is how much of what a process writes before its request is taken, in bytes. The pipe holds back one that writes more.
+const early = 64 << 10
+
+// read takes what the process writes. It ends with the process.
+func (o *Oneshot) read() {
+	stdout := &process.Tail{Pipe: o.proc.Stdout}
+	_, _ = o.out.ReadFrom(io.LimitReader(stdout, early)) // it fails when the pipe is closed
+	select {
+	case <-o.begun:
+	case <-o.proc.Ended(): // what is left fits the pipe
+	}
+	_, _ = o.out.ReadFrom(stdout)
 }
 
 // Concurrency is one request, the only one.
@@ -67,6 +83,7 @@ func (o *Oneshot) Begin(ctx context.Context, x *exchange.Exchange, over func()) 
 		return nil, &exchange.LostError{Cause: exchange.CauseCrash, Unseen: true}
 	}
 	o.ctx, o.x, o.fed = ctx, x, make(chan error, 1)
+	close(o.begun)
 	o.blame(life.MaxRequests)
 	go func() { o.fed <- o.feed(&x.Request) }()
 	return o, nil
