@@ -18,6 +18,9 @@ func (t *trip) tunnel() error {
 	t.copyHead()
 	t.deadline = time.Time{}
 	t.cn.limit(t.deadline)
+	if t.ctx.Err() != nil { // it has ended, and limit has undone that
+		_ = t.cn.SetDeadline(past) // a closed connection has nobody who waits
+	}
 	t.x.Response.Tunnel = &tunnel{t}
 	return nil
 }
