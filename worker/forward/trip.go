@@ -145,11 +145,18 @@ const sniffed = 64
 func (t *trip) copyHead() {
 	head, r := &t.cn.head, &t.x.Response
 	size := sniffed
+	var named []byte // by all lines of Connection, which may be written in any case
 	for key, value := range head.All() {
 		size += len(key) + len(value)
+		switch {
+		case len(key) != len("Connection") || !bytes.EqualFold(key, []byte("Connection")):
+		case named == nil:
+			named = value
+		default:
+			named = bytes.Join([][]byte{named, value}, []byte{','})
+		}
 	}
 	r.Begin(head.StatusCode(), size)
-	named := head.Peek("Connection")
 	for key, value := range head.All() {
 		if !dropped(key, named) {
 			r.Add(key, value)
@@ -219,7 +226,7 @@ func (t *trip) end() {
 }
 
 // dropped reports whether a header of the response goes no further: one that concerns the connection, by its name or
-// because Connection, whose value named is, names it; Date, which the front writes; and X-Duration-Seconds, which it tells.
+// because named, the values of Connection, has its name; Date, which the front writes; and X-Duration-Seconds, which it tells.
 func dropped(key, named []byte) bool {
 	switch len(key) {
 	case 2, 4, 7, 10, 16, 17, 18, 19:
