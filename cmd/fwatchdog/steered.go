@@ -36,9 +36,9 @@ func (a *app) Totals() report.Totals { return a.metrics.Totals() }
 // Draining reports whether the instance is about to end.
 func (a *app) Draining() bool { return a.server.Draining() }
 
-// ReloadError is why the last reload failed; "" when it did not.
+// ReloadError is why the last reload failed; "" when it did not. One that nobody waited for to its end does not count.
 func (a *app) ReloadError() string {
-	if err := a.reloadFailed.Load(); err != nil && *err != nil {
+	if err := a.reloadFailed.Load(); err != nil {
 		return (*err).Error()
 	}
 	return ""
@@ -59,12 +59,17 @@ func (r *running) Reload(ctx context.Context) (pool.ReloadResult, error) {
 	}
 	r.log.Info("reload began")
 	result, err := r.pool.Reload(ctx)
-	r.reloadFailed.Store(&err)
 	fields := []zap.Field{zap.Int("generation", result.Generation), zap.Int("new", result.New), zap.Int("old", result.Old)}
-	if err != nil {
-		r.log.Error("reload failed", append(fields, zap.Error(err))...)
-	} else {
+	switch {
+	case err == nil:
+		r.reloadFailed.Store(nil)
+		r.server.Announce("")
 		r.log.Info("reload completed", fields...)
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()): // it may go on: whether it fails nobody can tell
+		r.log.Warn("reload interrupted", fields...)
+	default:
+		r.reloadFailed.Store(&err)
+		r.log.Error("reload failed", append(fields, zap.Error(err))...)
 	}
 	return result, err
 }
