@@ -66,12 +66,26 @@ func newVariables(header []exchange.Field, host bool) *variables {
 	return v
 }
 
-// set sets a variable, anew if it was.
+// set sets a variable, anew if it was. Where no variable can hold the value there is none.
 func (v *variables) set(name, value string) {
-	if strings.Contains(value, "\x00") { // no variable can hold it
+	if strings.Contains(value, "\x00") {
+		v.put(name, "")
 		return
 	}
-	entry := name + "=" + value
+	v.put(name, name+"="+value)
+}
+
+// setUnlessEmpty sets a variable, of which there is none when value is empty.
+func (v *variables) setUnlessEmpty(name, value string) {
+	if value == "" {
+		v.put(name, "")
+		return
+	}
+	v.set(name, value)
+}
+
+// put makes entry that of a name, in place of one that a header has supplied; "" is none.
+func (v *variables) put(name, entry string) {
 	v.bytes += len(entry) + 1
 	if at, ok := v.place[name]; ok {
 		v.list[at] = entry
@@ -79,12 +93,6 @@ func (v *variables) set(name, value string) {
 	}
 	v.place[name] = len(v.list)
 	v.list = append(v.list, entry)
-}
-
-func (v *variables) setUnlessEmpty(name, value string) {
-	if value != "" {
-		v.set(name, value)
-	}
 }
 
 // over returns an environment with v put over it.
@@ -96,5 +104,10 @@ func (v *variables) over(below []string) []string {
 			all = append(all, entry)
 		}
 	}
-	return append(all, v.list...)
+	for _, entry := range v.list {
+		if entry != "" {
+			all = append(all, entry)
+		}
+	}
+	return all
 }
