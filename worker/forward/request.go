@@ -76,7 +76,7 @@ func (t *trip) appendHead(b []byte) []byte {
 	r := &t.x.Request
 	b = append(append(b, r.Method...), ' ')
 	b = append(append(append(b, t.c.prefix...), path(r.Target)...), " HTTP/1.1\r\n"...)
-	hosted, measured := false, false
+	hosted, measured := false, r.Stream != nil // an upload has an end, be it empty
 	for _, f := range r.Header {
 		switch {
 		case isContentLength(f.Key):
