@@ -18,11 +18,11 @@ func lockPresent() bool {
 // writeLock makes the lock file, which says that the instance is healthy to whoever cannot ask by HTTP.
 func writeLock() (remove func(), err error) {
 	path := lockPath()
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err == nil {
+	if err = os.MkdirAll(filepath.Dir(path), 0o777); err == nil {
 		err = os.WriteFile(path, nil, 0o660)
-		if err == nil {
-			return func() { _ = os.Remove(path) }, nil // somebody may have removed it
-		}
 	}
-	return nil, fmt.Errorf("cannot write the lock file %s: set suppress_lock=true or TMPDIR: %w", path, err)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the lock file %s: set suppress_lock=true or TMPDIR: %w", path, err)
+	}
+	return func() { _ = os.Remove(path) }, nil // somebody may have removed it
 }
