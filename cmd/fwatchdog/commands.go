@@ -126,9 +126,10 @@ func (l *line) wrongArgs() error {
 func doubleDashes(args []string) []string {
 	var out []string
 	for i, arg := range args {
-		switch arg {
-		case "--":
+		if arg == "--" {
 			return append(out, args[i:]...)
+		}
+		switch name, _, _ := strings.Cut(arg, "="); name {
 		case "-version", "-run-healthcheck":
 			arg = "-" + arg
 		}
