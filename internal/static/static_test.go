@@ -33,7 +33,7 @@ func served(t *testing.T, files map[string]string, method, target string) *excha
 
 func header(x *exchange.Exchange, name string) string {
 	for _, f := range x.Response.Header {
-		if string(f.Key) == name {
+		if strings.EqualFold(string(f.Key), name) {
 			return string(f.Value)
 		}
 	}

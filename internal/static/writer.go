@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"fwatchdog/internal/exchange"
 )
@@ -92,7 +91,7 @@ func (w *writer) fill(to *exchange.Response) {
 	to.Begin(w.status, size)
 	for key, values := range w.header {
 		for _, value := range values {
-			to.Add([]byte(strings.ToLower(key)), []byte(value))
+			to.Add([]byte(key), []byte(value))
 		}
 	}
 	if w.long || w.head {
