@@ -135,6 +135,7 @@ func (r *running) watchFolder(path string) error {
 	if err != nil {
 		return err
 	}
+	folder.Missed = func(err error) { r.log.Warn("new folders could not be watched", zap.Error(err)) }
 	r.parts.Go(func() {
 		defer folder.Close()
 		err := folder.Run(r.hurried, func() {

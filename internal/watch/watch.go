@@ -23,6 +23,11 @@ var ignored = []string{"node_modules", "__pycache__", "target"}
 
 // Folder is a folder, and all below it, that is being watched.
 type Folder struct {
+	// Missed, when set, is told why a new folder cannot be watched: that of the first, since more have the same cause. Set it
+	// before Run.
+	Missed func(error)
+	missed bool // one was; Run's
+
 	root    string
 	watcher *fsnotify.Watcher
 }
@@ -60,6 +65,16 @@ func (f *Folder) add(folder string) error {
 	})
 }
 
+// addNew watches what has come into being. To what has gone meanwhile nothing will happen.
+func (f *Folder) addNew(path string) {
+	err := f.add(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) || f.missed || f.Missed == nil {
+		return
+	}
+	f.missed = true
+	f.Missed(fmt.Errorf("watch %s: %w", path, err))
+}
+
 // ignores reports whether path is, or lies in, a folder that nobody edits.
 func (f *Folder) ignores(path string) bool {
 	below, err := filepath.Rel(f.root, path)
@@ -86,7 +101,7 @@ func (f *Folder) Run(ctx context.Context, changed func()) error {
 				continue
 			}
 			if event.Has(fsnotify.Create) {
-				_ = f.add(event.Name) // it has gone meanwhile
+				f.addNew(event.Name)
 			}
 			quiet.Reset(Pause)
 		case err := <-f.watcher.Errors:
