@@ -140,5 +140,38 @@ func (cn *conn) enlarge() {
 	if err != nil {
 		return // there is as much as it says
 	}
-	cn.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(begun)), cn.TCPConn), largest)
+	cn.reread(bytes.Clone(begun), largest)
+}
+
+// reread makes begun what is read next, before what comes on the connection.
+func (cn *conn) reread(begun []byte, size int) {
+	cn.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(begun), cn.TCPConn), size)
+}
+
+// mergeLengths drops from the head every Content-Length that repeats the one before it, as RFC 9112 section 6.3 allows. It
+// reports whether there was one.
+func (cn *conn) mergeLengths() bool {
+	begun, err := cn.r.Peek(cn.r.Buffered())
+	if err != nil {
+		return false // there is as much as it says
+	}
+	kept := make([]byte, 0, len(begun))
+	var length []byte
+	inHead := true
+	for line := range bytes.Lines(begun) {
+		inHead = inHead && len(bytes.TrimRight(line, "\r\n")) > 0 && line[len(line)-1] == '\n' // and not cut off
+		if key, value, _ := bytes.Cut(line, []byte{':'}); inHead && isContentLength(bytes.TrimRight(key, " \t")) {
+			value = bytes.TrimSpace(value)
+			if length != nil && bytes.Equal(length, value) {
+				continue
+			}
+			length = value
+		}
+		kept = append(kept, line...)
+	}
+	if len(kept) == len(begun) {
+		return false
+	}
+	cn.reread(kept, cn.r.Size())
+	return true
 }

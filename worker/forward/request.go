@@ -123,6 +123,9 @@ func (t *trip) readHead() error {
 			cn.enlarge()
 			continue
 		}
+		if errors.Is(err, fasthttp.ErrDuplicateContentLength) && cn.mergeLengths() {
+			continue
+		}
 		if err != nil {
 			return &BrokenError{Err: err}
 		}
