@@ -2,7 +2,7 @@ package worker
 
 import (
 	"bytes"
-	"io"
+	"os"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -20,14 +20,14 @@ const (
 )
 
 // readLines gives emit what comes on a pipe that carries no frames, line by line, until it ends.
-func readLines(pipe io.Reader, from string, limit int, log *zap.Logger, emit func(line []byte)) {
-	if err := process.Lines(pipe, limit, emit); err != nil { // a grandchild of a dead worker holds the pipe
+func readLines(pipe *os.File, from string, limit int, log *zap.Logger, emit func(line []byte)) {
+	if err := process.Lines(&process.Tail{Pipe: pipe}, limit, emit); err != nil {
 		log.Debug("worker's output could not be read", zap.String("from", from), zap.Error(err))
 	}
 }
 
 // readLines writes the lines of a pipe to the log.
-func (f *Framed) readLines(pipe io.Reader, from string) {
+func (f *Framed) readLines(pipe *os.File, from string) {
 	readLines(pipe, from, f.cfg.LineLimit, f.log, func(line []byte) {
 		if f.stacks.take(line) {
 			return
@@ -78,9 +78,6 @@ func (f *Framed) onLog(id uint32, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	if !f.flood.pass(f.log) {
-		return nil
-	}
 	var fields []zap.Field
 	if id != 0 {
 		s, _ := f.find(id)
@@ -88,6 +85,9 @@ func (f *Framed) onLog(id uint32, payload []byte) error {
 			return errNotOpen
 		}
 		fields = append(fields, zap.String("call_id", string(s.callID)))
+	}
+	if !f.flood.pass(f.log) {
+		return nil
 	}
 	logging.WroteAt(f.log, levels[level], fromLog, string(bytes.TrimRight(text, "\n")), fields...)
 	return nil

@@ -2,7 +2,7 @@ package worker
 
 import (
 	"cmp"
-	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -59,7 +59,7 @@ func startPlain(starter *process.Starter, cfg Config, id life.ID, log *zap.Logge
 }
 
 // readLines writes the lines of a pipe to the log.
-func (p *plain) readLines(pipe io.Reader, from string) {
+func (p *plain) readLines(pipe *os.File, from string) {
 	readLines(pipe, from, p.cfg.LineLimit, p.log, func(line []byte) {
 		if from == fromStderr {
 			p.said.addStderr(line)

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"fwatchdog/internal/life"
+	"fwatchdog/internal/process"
 	"fwatchdog/protocol"
 )
 
@@ -30,7 +31,7 @@ var (
 // read decodes all that the worker writes, for as long as it writes. It ends with the pipe or with a violation, which
 // costs the worker its life.
 func (f *Framed) read() {
-	r := protocol.NewReader(source{f}, protocol.Worker, f.talk.limit(f.cfg.Command.FD3))
+	r := protocol.NewReader(&source{f: f, tail: process.Tail{Pipe: f.out}}, protocol.Worker, f.talk.limit(f.cfg.Command.FD3))
 	r.Stray = f.stray
 	err := f.readFrames(r)
 	f.cutter.Flush()
@@ -41,7 +42,7 @@ func (f *Framed) read() {
 		f.outputEnded(errClosed)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		f.outputEnded(fmt.Errorf("%w, inside a frame", errClosed))
-	default: // the last of a dead worker's words would not come
+	default:
 		f.log.Debug("worker's frames could not be read", zap.Error(err))
 	}
 }
@@ -56,11 +57,14 @@ func (f *Framed) outputEnded(err error) {
 
 // source is what the worker writes. Before it is read, and may have to be waited for, all leaves that the ends of streams made
 // the reader send, the REQs of those who waited for the places: in one write for all frames that have come together.
-type source struct{ f *Framed }
+type source struct {
+	f    *Framed
+	tail process.Tail
+}
 
-func (s source) Read(b []byte) (int, error) {
+func (s *source) Read(b []byte) (int, error) {
 	s.f.uncork()
-	return s.f.out.Read(b)
+	return s.tail.Read(b)
 }
 
 // readFrames acts on frames until one is wrong or there are no more.
@@ -131,6 +135,9 @@ func (f *Framed) onControlError(payload []byte) error {
 		return err
 	}
 	if code == protocol.CodeInit && f.talk.fail(&initError{text: string(text)}) {
+		return nil
+	}
+	if !f.flood.pass(f.log) {
 		return nil
 	}
 	f.log.Error("worker reported an error", zap.Int("code", int(code)), zap.String("text", string(text)))
