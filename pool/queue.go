@@ -127,6 +127,9 @@ func (p *Pool) leftLine(w *waiter, err error) bool {
 	}
 	p.line.remove(w)
 	switch {
+	case errors.Is(err, exchange.ErrHostStops): // no worker got it, so it may come again
+		err = ErrDraining
+		p.counts.Draining++
 	case !errors.Is(err, ErrQueueTimeout):
 	case p.count[Ready] == 0:
 		err = ErrNotReady

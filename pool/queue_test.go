@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/life"
 )
 
@@ -404,4 +405,31 @@ func (p *Pool) waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.line.len
+}
+
+// ofAHost is a context that ends because the host does.
+type ofAHost struct{ context.Context }
+
+func (c ofAHost) Err() error {
+	if c.Context.Err() == nil {
+		return nil
+	}
+	return exchange.ErrHostStops
+}
+
+func TestWhoWaitsWhenTheHostStopsIsRefused(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 5}, func(r *rig) {
+		runs := r.send("5s")
+		ctx, stop := context.WithCancel(r.t.Context())
+		waits := newCall("")
+		r.sendCall(ofAHost{ctx}, waits)
+		r.settle()
+		stop()
+		r.settle()
+		waits.wantErr(t, ErrDraining)
+		if got := r.Snapshot().Counts.Draining; got != 1 {
+			t.Errorf("counted %d, want 1", got)
+		}
+		<-runs.done
+	})
 }

@@ -176,11 +176,16 @@ func TestASocketThatAnEndedInstanceLeftIsReplaced(t *testing.T) {
 
 func TestASocketThatCannotBeIsRefused(t *testing.T) {
 	c, _ := reach(t, &instance{})
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("kept"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct{ path, says string }{
 		"another listens": {c.Path, "another instance listens there"},
 		"no folder":       {filepath.Join(filepath.Dir(c.Path), "missing", "s"), "no such file"},
 		"too long":        {filepath.Join(filepath.Dir(c.Path), strings.Repeat("x", 120)), "too long"},
-		"a folder":        {filepath.Dir(c.Path), "control socket"},
+		"a folder":        {filepath.Dir(c.Path), "something else of that name"},
+		"a file":          {file, "something else of that name"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, err := Listen(test.path)
@@ -191,5 +196,8 @@ func TestASocketThatCannotBeIsRefused(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+	if text, err := os.ReadFile(file); string(text) != "kept" {
+		t.Errorf("the file holds %q (%v)", text, err)
 	}
 }

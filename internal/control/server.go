@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -46,6 +47,9 @@ func Listen(path string) (net.Listener, error) {
 	if conn, err := net.Dial("unix", path); err == nil {
 		_ = conn.Close()
 		return nil, fmt.Errorf("control socket %s: another instance listens there: set control_socket or TMPDIR", path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+		return nil, fmt.Errorf("control socket %s: there is something else of that name: set control_socket", path)
 	}
 	// The socket comes into being in a folder that nobody else may enter, since it gets its mode only afterwards.
 	private, err := os.MkdirTemp(filepath.Dir(path), ".s")
