@@ -10,23 +10,25 @@ import (
 
 // What to do about a worker that did not start, in words for somebody who has never seen the protocol.
 const (
-	hintPlain = "It looks like a plain stdin/stdout program. It runs unchanged with mode=classic, mode=streaming or mode=warm; " +
-		"in mode=pool a worker speaks frames: write it with one of " +
-		"the SDKs (Node, Java, Python, Go)."
+	hintModes = "runs unchanged with mode=classic, mode=streaming or mode=warm; in mode=pool a worker speaks frames: " +
+		"write it with one of the SDKs (Node, Java, Python, Go)."
+	hintPlain = "It looks like a plain stdin/stdout program. It " + hintModes
+	hintHTTP  = "If it is an HTTP server, set mode=http and upstream_url=http://127.0.0.1:PORT, with the port where it listens. " +
+		"If it is a plain stdin/stdout program, it " + hintModes
 	hintCommand = "Check fprocess: is it the right program, with the right arguments, in the right folder?"
 	hintMissing = "Check fprocess: its first word is the program. Is it spelt right, and is it in the image?"
 	hintNoRun   = "If it is a script: does its first line name an interpreter that is in the image, and may it be executed " +
 		"(chmod +x)? Or name the interpreter first, as in fprocess=\"node index.js\"."
-	hintSilent = "It neither wrote nor ended, so it may wait for input. " + hintPlain +
+	hintSilent = "It neither wrote nor ended, so it may wait for connections, or for input. " + hintHTTP +
 		" If it is a worker that is slow to start, raise hello_timeout."
-	hintText = "It writes text where frames should be. " + hintPlain +
+	hintText = "It writes text where frames should be. " + hintHTTP +
 		" If it is a worker, let it log to stderr, or set worker_output=fd3."
 	hintSlow    = "Loading the function takes long: raise start_timeout, or let it do less before it serves."
 	hintInit    = "Mend the function: the error above is its own."
 	hintLeft    = "A worker stays and serves requests until its stdin ends. " + hintPlain
 	hintKilled  = "The kernel kills with signal 9 when memory ends: give the container more of it, or set a smaller pool_size."
 	hintClosed  = "A worker keeps the pipe of its frames open for as long as it lives. " + hintPlain
-	hintVersion = "Build the function with an SDK, or run it with an fwatchdog, of the other's time."
+	hintVersion = "SDK and fwatchdog are too far apart in version: bring them to the same release."
 	hintBroken  = "It began with frames, so it is a worker whose SDK is broken, or whose user code writes to file descriptor 1 " +
 		"past it: set worker_output=fd3."
 )

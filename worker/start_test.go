@@ -233,3 +233,19 @@ func TestAProcessThatCouldNotBeStartedIsKilledWithItsChildren(t *testing.T) {
 		return err != nil || strings.Contains(string(status), ") Z ")
 	})
 }
+
+func TestAnHTTPServerThatIsNoWorkerIsToldOfModeHTTP(t *testing.T) {
+	for name, cfg := range map[string]worker.Config{
+		"one that says nothing":            briefly(configOf("sleep", "1000")),
+		"one that prints where it listens": briefly(shell("echo listening on :3000; exec sleep 1000")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			hint := startError(t, cfg).Hint
+			for _, want := range []string{"HTTP server", "mode=http", "upstream_url=http://127.0.0.1:", "mode=classic"} {
+				if !strings.Contains(hint, want) {
+					t.Errorf("it says to do %q, and nothing of %q", hint, want)
+				}
+			}
+		})
+	}
+}
