@@ -43,9 +43,9 @@ func commands(o *options) []command {
 		{"reload", none, "Replace all workers of the running instance, new ones first; exit 1 when these cannot be started.", &reloadCommand{}},
 		{"scale", number, "Keep another number of workers in the running instance.", &scaleCommand{}},
 		{"stop", none, "Let the running instance drain and end.", &stopCommand{}},
-		{"check", function, "Read the settings, start one worker, print what it said, exit.", &checkCommand{}},
-		{"conformance", function, "Start a worker again and again, and print what it breaks of the protocol.", &conformanceCommand{}},
-		{"invoke", function, "Start one worker, send one request, print the response: no server.", &invokeCommand{}},
+		{"check", function, "Read the settings, start one worker, print what it said, exit.", &checkCommand{&o.Demo}},
+		{"conformance", function, "Start a worker again and again, and print what it breaks of the protocol.", &conformanceCommand{demo: &o.Demo}},
+		{"invoke", function, "Start one worker, send one request, print the response: no server.", &invokeCommand{demo: &o.Demo}},
 		{"healthcheck", none, "Exit 0 when /_/health answers 200.", &healthcheckCommand{}},
 		{"settings", none, "Every setting with its default, meaning and present value.", &settingsCommand{}},
 		{"version", none, "Print the version.", &versionCommand{}},
@@ -57,7 +57,7 @@ type options struct {
 	Help           bool `short:"h" help:"Show context-sensitive help."`
 	Version        bool `help:"Print the version and exit, as the OpenFaaS watchdogs do."`
 	RunHealthcheck bool `help:"Exit 0 when the lock file is there, as the OpenFaaS watchdogs do."`
-	Demo           bool `help:"Serve the built-in function, which echoes, when no command is given."`
+	Demo           bool `help:"Take the built-in function, which echoes, when no command is given."`
 }
 
 // line is a command line that was understood.

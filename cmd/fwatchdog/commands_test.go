@@ -176,3 +176,17 @@ func TestDocumentedSettingsAreThoseThatExist(t *testing.T) {
 		t.Errorf("exit code %d %s: docs/settings.md is out of date; its table is made by: fwatchdog settings --markdown", code, errs)
 	}
 }
+
+func TestDemoIsTheFunctionOfEveryCommandThatStartsOne(t *testing.T) {
+	for line, want := range map[string]string{
+		"check --demo":                               "sdk          go",
+		"--demo check":                               "demo-worker",
+		"invoke --demo -d hello":                     "hello",
+		"conformance --demo --minimal --only=GOAWAY": "0 broken",
+		"invoke --demo -d hello -- " + function:      "no such route", // the command wins
+	} {
+		if code, out, errs := runs(t, "", []string{"fprocess="}, words(line)...); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("%s: exit code %d\n%s%s", line, code, out, errs)
+		}
+	}
+}

@@ -17,6 +17,8 @@ type conformanceCommand struct {
 	Minimal bool          `help:"Only what every worker must keep, whatever its function answers."`
 	Only    string        `placeholder:"TEXT" help:"Only checks whose name holds this text."`
 	Wait    time.Duration `default:"15s" help:"How long the worker may take for anything that is expected of it."`
+
+	demo *bool
 }
 
 // more is what --help adds.
@@ -26,7 +28,7 @@ func (c *conformanceCommand) more() string {
 }
 
 func (c *conformanceCommand) run(settings *configs.Settings, args []string, io streams) error {
-	argv, err := functionCommand(settings, args)
+	argv, err := commandOrDemo(settings, args, *c.demo)
 	if err != nil {
 		return err
 	}

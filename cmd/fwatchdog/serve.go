@@ -55,17 +55,23 @@ func functionCommand(settings *configs.Settings, args []string) ([]string, error
 	return withHeap(settings, argv)
 }
 
+// commandOrDemo is functionCommand's or, where it has none and demo is wanted, the built-in function.
+func commandOrDemo(settings *configs.Settings, args []string, demo bool) ([]string, error) {
+	argv, err := functionCommand(settings, args)
+	if errors.Is(err, errNoCommand) && demo {
+		return demoCommand()
+	}
+	return argv, err
+}
+
 func (c *serveCommand) run(settings *configs.Settings, args []string, io streams) error {
 	signals := make(chan os.Signal, 8) // first of all: PID 1 has no default actions
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGUSR1)
 	defer signal.Stop(signals)
 	collectOften()
-	argv, err := functionCommand(settings, args)
+	argv, err := commandOrDemo(settings, args, *c.demo)
 	if settings.Mode == "static" { // which runs none
 		err = nil
-	}
-	if errors.Is(err, errNoCommand) && *c.demo {
-		argv, err = demoCommand()
 	}
 	if err != nil {
 		return err

@@ -21,10 +21,15 @@ import (
 
 // checkCommand starts one worker and prints what it said.
 type checkCommand struct {
+	demo *bool
 }
 
 func (c *checkCommand) run(settings *configs.Settings, args []string, io streams) error {
-	return withWorker(settings, args, io, new(held), func(w *worker.Framed, argv []string) error {
+	argv, err := triedCommand(settings, args, *c.demo)
+	if err != nil {
+		return err
+	}
+	return withWorker(settings, argv, io, new(held), func(w *worker.Framed) error {
 		about := w.About()
 		fmt.Fprintf(io.out, "command      %s\n", strings.Join(argv, " "))
 		fmt.Fprintf(io.out, "sdk          %s\nruntime      %s\n", or(about.SDK, "did not say"), or(about.Runtime, "did not say"))
@@ -48,9 +53,15 @@ type invokeCommand struct {
 	Header  []string `short:"H" placeholder:"NAME: VALUE" help:"A header; may be repeated."`
 	Target  string   `default:"/" placeholder:"/PATH?QUERY" help:"Path and query."`
 	Include bool     `short:"i" help:"Print status and headers, too."`
+
+	demo *bool
 }
 
 func (c *invokeCommand) run(settings *configs.Settings, args []string, io streams) error {
+	argv, err := triedCommand(settings, args, *c.demo)
+	if err != nil {
+		return err
+	}
 	body, err := c.body(io.in)
 	if err != nil {
 		return err
@@ -69,7 +80,7 @@ func (c *invokeCommand) run(settings *configs.Settings, args []string, io stream
 		x.Request.Body, x.Request.Stream = nil, newBytesStream(body)
 	}
 	prints := held{to: io.err}
-	return withWorker(settings, args, io, &prints, func(w *worker.Framed, _ []string) error {
+	return withWorker(settings, argv, io, &prints, func(w *worker.Framed) error {
 		if err := prints.release(); err != nil {
 			return err
 		}
@@ -149,15 +160,16 @@ func (h *held) release() error {
 	return err
 }
 
-// withWorker starts one worker, lets f use it, and sends it away. What the function prints goes to prints.
-func withWorker(settings *configs.Settings, args []string, io streams, prints io.Writer, f func(*worker.Framed, []string) error) error {
+// triedCommand is the function process of which one worker is tried.
+func triedCommand(settings *configs.Settings, args []string, demo bool) ([]string, error) {
 	if settings.Mode != "pool" {
-		return fmt.Errorf("mode is %s: only mode pool has workers that can be tried", settings.Mode)
+		return nil, fmt.Errorf("mode is %s: only mode pool has workers that can be tried", settings.Mode)
 	}
-	argv, err := functionCommand(settings, args)
-	if err != nil {
-		return err
-	}
+	return commandOrDemo(settings, args, demo)
+}
+
+// withWorker starts one worker, lets f use it, and sends it away. What the function prints goes to prints.
+func withWorker(settings *configs.Settings, argv []string, io streams, prints io.Writer, f func(*worker.Framed) error) error {
 	log, err := newLog(settings, io)
 	if err != nil {
 		return err
@@ -178,5 +190,5 @@ func withWorker(settings *configs.Settings, args []string, io streams, prints io
 		defer cancel()
 		w.Leave(ctx, life.Stop)
 	}()
-	return f(w, argv)
+	return f(w)
 }
