@@ -145,3 +145,23 @@ func TestTextIsWrappedBetweenWords(t *testing.T) {
 		}
 	}
 }
+
+func TestHelpIsACommandToo(t *testing.T) {
+	for line, same := range map[string]string{
+		"help":                        "--help",
+		"help status":                 "status --help",
+		"help --port=1 scale":         "scale --help",
+		"help check -- node index.js": "check --help",
+		"help help":                   "help --help",
+	} {
+		code, out, errs := ran(words(line)...)
+		_, want, _ := ran(words(same)...)
+		if code != exitOK || out != want || errs != "" {
+			t.Errorf("%s: exit code %d, %s%s", line, code, errs, out)
+		}
+	}
+	want := "there is no command statsu; did you mean status?"
+	if code, out, errs := ran("help", "statsu"); code != exitUsage || out != "" || !strings.Contains(errs, want) {
+		t.Errorf("exit code %d, %s%s", code, errs, out)
+	}
+}

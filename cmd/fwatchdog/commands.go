@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"fwatchdog/configs"
+	"fwatchdog/internal/process"
+	"fwatchdog/worker"
 )
 
 // command is what can be asked for.
@@ -49,6 +51,7 @@ func commands(o *options) []command {
 		{"healthcheck", none, "Exit 0 when /_/health answers 200.", &healthcheckCommand{}},
 		{"settings", none, "Every setting with its default, meaning and present value.", &settingsCommand{}},
 		{"version", none, "Print the version.", &versionCommand{}},
+		{"help", argument{"[COMMAND]", "What to tell about; the program itself when there is none.", -1}, "Tell about a command, as its --help does.", &helpCommand{}},
 	}
 }
 
@@ -67,6 +70,7 @@ type line struct {
 	command  command
 	named    bool // the command, and not only the first by default
 	flags    *pflag.FlagSet
+	apart    bool     // args came after --, so they are the function's
 	args     []string // behind the flags
 }
 
@@ -81,16 +85,64 @@ func parseLine(args []string, source *configs.Source) (*line, error) {
 	if err := l.parse(doubleDashes(args), false); err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(l.commands, func(c command) bool { return len(l.args) > 0 && c.name == l.args[0] })
-	if at < 0 || l.flags.ArgsLenAtDash() == 0 { // what follows -- is the function's
+	l.apart = l.flags.ArgsLenAtDash() == 0
+	if len(l.args) == 0 || l.apart || !l.name(l.args[0]) {
 		return l, nil
 	}
-	l.command, l.named = l.commands[at], true
 	configs.AddFlags(l.flags, l.command.todo)
 	if err := l.parse(l.args[1:], l.command.takes.count >= 0); err != nil {
 		return nil, err
 	}
+	if _, asked := l.command.todo.(*helpCommand); asked && !l.Help {
+		return l, l.ask()
+	}
 	return l, l.wrongArgs()
+}
+
+// name takes the command of that name, and reports whether there is one.
+func (l *line) name(name string) bool {
+	at := slices.IndexFunc(l.commands, func(c command) bool { return c.name == name })
+	if at < 0 {
+		return false
+	}
+	l.command, l.named = l.commands[at], true
+	return true
+}
+
+// ask makes help COMMAND the same as COMMAND --help.
+func (l *line) ask() error {
+	l.Help = true
+	if len(l.args) == 0 {
+		l.command, l.named = l.commands[0], false
+		return nil
+	}
+	if !l.name(l.args[0]) {
+		return fmt.Errorf("there is no command %s%s", l.args[0], l.suggestion(l.args[0]))
+	}
+	configs.AddFlags(l.flags, l.command.todo)
+	return nil
+}
+
+// suggestion is the end of a sentence about the name of a command that there is not.
+func (l *line) suggestion(name string) string {
+	var known []string
+	for _, c := range l.commands {
+		known = append(known, c.name)
+	}
+	return configs.Suggestion(name, known)
+}
+
+// explain adds to the error of a program that is not there what was probably meant by it.
+func (l *line) explain(err error) error {
+	failed := new(worker.StartError)
+	if !errors.Is(err, process.ErrNotFound) || !errors.As(err, &failed) {
+		return err
+	}
+	program := failed.Command[0]
+	if suggestion := l.suggestion(program); suggestion != "" && !l.named && !l.apart && len(l.args) > 0 {
+		return fmt.Errorf("%w\nThere is no command %s either%s", err, program, suggestion)
+	}
+	return err
 }
 
 // parse takes flags up to the first word that is none, or also those behind it.

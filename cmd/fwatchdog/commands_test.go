@@ -179,14 +179,37 @@ func TestDocumentedSettingsAreThoseThatExist(t *testing.T) {
 
 func TestDemoIsTheFunctionOfEveryCommandThatStartsOne(t *testing.T) {
 	for line, want := range map[string]string{
-		"check --demo":                               "sdk          go",
-		"--demo check":                               "demo-worker",
-		"invoke --demo -d hello":                     "hello",
+		"check --demo":           "sdk          go",
+		"--demo check":           "demo-worker",
+		"invoke --demo -d hello": "hello",
 		"conformance --demo --minimal --only=GOAWAY": "0 broken",
 		"invoke --demo -d hello -- " + function:      "no such route", // the command wins
 	} {
 		if code, out, errs := runs(t, "", []string{"fprocess="}, words(line)...); code != 0 || !strings.Contains(out, want) {
 			t.Errorf("%s: exit code %d\n%s%s", line, code, out, errs)
 		}
+	}
+}
+
+func TestCommandThatIsMisspelledIsNamed(t *testing.T) {
+	const suggestion = "There is no command statsu either; did you mean status?"
+	for _, test := range []struct {
+		line  string
+		named bool
+	}{
+		{"statsu", true},
+		{"--metrics-port=0 statsu --json", true},
+		{"-- statsu", false},
+		{"serve statsu", false},
+		{"serve -- statsu", false},
+		{"check statsu", false},
+	} {
+		code, _, errs := runs(t, "", []string{"port=0", "metrics_port=0"}, words(test.line)...)
+		if code != 1 || !strings.Contains(errs, "statsu") || strings.Contains(errs, suggestion) != test.named {
+			t.Errorf("%s: exit code %d\n%s", test.line, code, errs)
+		}
+	}
+	if _, _, errs := runs(t, "", []string{"fprocess=statsu", "port=0", "metrics_port=0"}); strings.Contains(errs, "There is no command") {
+		t.Errorf("fprocess names no command of ours:\n%s", errs)
 	}
 }

@@ -15,6 +15,11 @@ import (
 	"fwatchdog/configs"
 )
 
+// helpCommand is never run: parseLine makes the help of another command of it.
+type helpCommand struct{}
+
+func (c *helpCommand) run(*configs.Settings, []string, streams) error { return nil }
+
 // printHelp is --help: of the command that was named, or of the program. A command that is not about serving shows its own
 // flags: the settings, which each takes, would bury them.
 func (l *line) printHelp(to io.Writer) {

@@ -55,7 +55,7 @@ func run(args []string, io streams) int {
 		fmt.Fprintf(io.err, "fwatchdog: bad settings:\n%s\n", indent(err.Error()))
 		return exitRefused
 	}
-	return exitCode(line.command.todo.run(settings, line.args, io), io)
+	return exitCode(line.explain(line.command.todo.run(settings, line.args, io)), io)
 }
 
 // exitError ends a command that has said all there is to say with its own exit code.
