@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -211,5 +212,22 @@ func TestCommandThatIsMisspelledIsNamed(t *testing.T) {
 	}
 	if _, _, errs := runs(t, "", []string{"fprocess=statsu", "port=0", "metrics_port=0"}); strings.Contains(errs, "There is no command") {
 		t.Errorf("fprocess names no command of ours:\n%s", errs)
+	}
+}
+
+func TestTargetOfInvokeIsAPath(t *testing.T) {
+	code, out, errs := runs(t, "", nil, "invoke", "--target=count", "--", function)
+	if want := `--target is "count": it must be a path, which begins with /`; code != 1 || out != "" || !strings.Contains(errs, want) {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+func TestAnswerOnATerminalEndsItsLine(t *testing.T) {
+	for _, test := range []struct{ body, want string }{{"hello", "hello\r\n"}, {`hello\n`, "hello\r\n"}, {"", ""}} {
+		session := exec.Command("script", "-qec", "printf '"+test.body+"' | "+binary+" invoke --demo -d -", "/dev/null")
+		session.Env = append(os.Environ(), "fprocess=")
+		if out, err := session.Output(); err != nil || string(out) != test.want {
+			t.Errorf("%q: %v, %q, want %q", test.body, err, out, test.want)
+		}
 	}
 }

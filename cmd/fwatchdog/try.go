@@ -62,6 +62,9 @@ func (c *invokeCommand) run(settings *configs.Settings, args []string, io stream
 	if err != nil {
 		return err
 	}
+	if !strings.HasPrefix(c.Target, "/") {
+		return fmt.Errorf("--target is %q: it must be a path, which begins with /", c.Target)
+	}
 	body, err := c.body(io.in)
 	if err != nil {
 		return err
@@ -91,7 +94,11 @@ func (c *invokeCommand) run(settings *configs.Settings, args []string, io stream
 		if err != nil {
 			return err
 		}
-		return c.print(&x.Response, io.out)
+		answer := &answer{to: io.out}
+		if err := c.print(&x.Response, answer); err != nil || !isTerminal(io.out) {
+			return err
+		}
+		return answer.endLine()
 	})
 }
 
@@ -130,6 +137,28 @@ func (c *invokeCommand) print(r *exchange.Response, out io.Writer) error {
 	}
 	defer r.Stream.Close()
 	_, err := r.Stream.WriteTo(out)
+	return err
+}
+
+// answer is where an answer is written. It knows whether that ended in the middle of a line, where a prompt would go on.
+type answer struct {
+	to   io.Writer
+	last byte // 0 when there was none
+}
+
+func (a *answer) Write(text []byte) (int, error) {
+	if len(text) > 0 {
+		a.last = text[len(text)-1]
+	}
+	return a.to.Write(text)
+}
+
+// endLine ends a line that has begun.
+func (a *answer) endLine() error {
+	if a.last == 0 || a.last == '\n' {
+		return nil
+	}
+	_, err := io.WriteString(a.to, "\n")
 	return err
 }
 
