@@ -132,13 +132,16 @@ func (l *line) suggestion(name string) string {
 	return configs.Suggestion(name, known)
 }
 
-// explain adds to the error of a program that is not there what was probably meant by it.
+// explain adds to the error of a program that is not there what was probably meant.
 func (l *line) explain(err error) error {
 	failed := new(worker.StartError)
 	if !errors.Is(err, process.ErrNotFound) || !errors.As(err, &failed) {
 		return err
 	}
 	program := failed.Command[0]
+	if name, _, assigns := strings.Cut(program, "="); assigns && !strings.Contains(name, "/") {
+		return fmt.Errorf("%w\nNo shell runs to set a variable: let env do that, as in fprocess=\"env %s\"", err, strings.Join(failed.Command, " "))
+	}
 	if suggestion := l.suggestion(program); suggestion != "" && !l.named && !l.apart && len(l.args) > 0 {
 		return fmt.Errorf("%w\nThere is no command %s either%s", err, program, suggestion)
 	}

@@ -231,3 +231,13 @@ func TestAnswerOnATerminalEndsItsLine(t *testing.T) {
 		}
 	}
 }
+
+func TestVariableBeforeTheCommandIsExplained(t *testing.T) {
+	want := `fprocess="env FOO=1 node index.js"`
+	for _, args := range [][]string{{"check"}, nil} {
+		env := []string{"fprocess=FOO=1 node index.js", "port=0", "metrics_port=0"}
+		if code, _, errs := runs(t, "", env, args...); code != 1 || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d\n%s", args, code, errs)
+		}
+	}
+}
