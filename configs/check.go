@@ -76,9 +76,16 @@ func (s *Settings) outOfRange() []error {
 	bad(s.ContentType != "" && typeErr != nil, "content_type", s.ContentType, "a media type such as text/plain")
 	bad(s.Mode.ofWatchdog() && s.WriteTimeout == 0, "write_timeout", s.WriteTimeout,
 		"more than 0 in this mode (HTTP write timeout must be over 0s)")
+	bad(s.PoolSize < 0, "pool_size", s.PoolSize, "0, which is the number of processors, or more")
+	bad(s.PoolMin < 0, "pool_min", s.PoolMin, "0, which is the same as pool_size, or more")
+	bad(s.PoolMax < 0, "pool_max", s.PoolMax, "0, which is the same as pool_size, or more")
 	_, err := s.Command()
 	problems = append(problems, err, s.upstreamProblem())
-	for _, part := range []interface{ Validate() error }{s.Pool(), s.Server(), s.Supervisor(), s.Worker(nil)} {
+	workers := s.Pool()
+	if min(workers.Size, workers.Min, workers.Max) < 0 { // said in the words of one who may set 0
+		workers.Size, workers.Min, workers.Max, workers.Spare = 1, 1, 1, min(workers.Spare, 1)
+	}
+	for _, part := range []interface{ Validate() error }{workers, s.Server(), s.Supervisor(), s.Worker(nil)} {
 		for _, problem := range split(part.Validate()) {
 			said := func(err error) bool { return err != nil && err.Error() == problem.Error() }
 			if !slices.ContainsFunc(problems, said) { // two parts may have the same setting
