@@ -44,13 +44,18 @@ func (s *Supervisor) sayMemory(v verdict, slots []pool.SlotInfo, memory, usage i
 		zap.Int64("hard_bytes", s.limits.Hard), zap.Int64("container_bytes", usage), zap.Int64("budget_bytes", s.limits.Budget))
 }
 
+// fewCrashes may be of one request that is sent again, or of a machine short of memory for a moment. Of a pool of one
+// worker a single crash would be over half.
+const fewCrashes = 2
+
 // sayCrashes says so once when most workers crash: the pool goes on, and rests for longer and longer in between.
 func (s *Supervisor) sayCrashes(snap pool.Snapshot) {
-	if snap.CrashBudgetExceeded && !s.crashing {
+	crashing := snap.CrashBudgetExceeded && snap.Crashes > fewCrashes
+	if crashing && !s.crashing {
 		s.log.Error("workers keep crashing: it is the function or its memory, not one request",
 			zap.Int("crashes_in_last_minute", snap.Crashes), zap.Int("workers", snap.Target))
 	}
-	s.crashing = snap.CrashBudgetExceeded
+	s.crashing = crashing
 }
 
 // measure returns what each worker takes, by serial, and keeps it for whoever asks.

@@ -389,3 +389,18 @@ func TestCrashBudgetIsOneLoudLine(t *testing.T) {
 		}
 	}
 }
+
+func TestOneOrTwoCrashesOfASmallPoolAreNoCrashesOfAll(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	workers := &staff{}
+	s, err := New(Config{PingMisses: 1, MemoryMetric: "rss"}, workers, workers, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for crashes, want := range []int{0, 0, 0, 1, 1} {
+		s.sayCrashes(pool.Snapshot{Crashes: crashes, Target: 1, CrashBudgetExceeded: crashes > 0})
+		if logs.Len() != want {
+			t.Errorf("%d crashes of a pool of one: %d lines, want %d", crashes, logs.Len(), want)
+		}
+	}
+}
