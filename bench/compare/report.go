@@ -23,6 +23,8 @@ which is looked at before and after each round; an answer other than 200 ends th
 metrics, time limits, call ids, log; but for queue_size=2000, so that a thousand connections may wait. Processor time is that of the
 system with all its processes, for one request, and behind it what the first process takes of that: fwatchdog without its workers.
 The load generator, wrk, runs on the same processors: absolute figures are low by what it takes, ratios are what counts.
+The tables are made one after the other, and a machine that others use, too, is faster at one time than at another: compare figures
+within a table only, also those of one system.
 
 %s
 `
