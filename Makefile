@@ -15,13 +15,14 @@ PORT ?= 8080
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-setup: ## install what building and testing need and this machine lacks
+setup: ## install what tests and benchmarks need and this machine lacks
 	@scripts/setup
 
-build: ## build bin/fwatchdog, static
+build: ## build bin/fwatchdog, static: Go is all that is needed
+	@scripts/need-go
 	CGO_ENABLED=0 go build $(GOFLAGS_RELEASE) -o bin/fwatchdog ./cmd/fwatchdog
 
-run: setup build ## build, and serve: the built-in function, or what fprocess names
+run: build ## build, and serve: the built-in function, or what fprocess names
 	@echo "try: curl -d hello localhost:$(PORT)"
 	@exec bin/fwatchdog --demo --port=$(PORT)
 
