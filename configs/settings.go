@@ -54,7 +54,7 @@ type Settings struct {
 	BufferHTTP        bool   `default:"false" help:"The same; one of the two is enough." group:"OpenFaaS"`
 	JWTAuth           bool   `name:"jwt_auth" default:"false" help:"Only requests with a token that the gateway issued for this function reach it; OPENFAAS_NAME and OPENFAAS_NAMESPACE say which that is." group:"OpenFaaS"`
 	JWTAuthLocal      bool   `name:"jwt_auth_local" default:"false" help:"With jwt_auth: the issuer is at 127.0.0.1:8000, and not the cluster's gateway." group:"OpenFaaS"`
-	JWTAuthDebug      bool   `name:"jwt_auth_debug" default:"false" help:"With jwt_auth: the log tells issuer and reason of each refusal." group:"OpenFaaS"`
+	JWTAuthDebug      bool   `name:"jwt_auth_debug" default:"false" help:"With jwt_auth: a log of format openfaas tells the issuer at the start; the other formats always do, and tell the reason of each refusal, too." group:"OpenFaaS"`
 	ReadyPath         string `help:"A path of the function that /_/ready asks, in the modes of of-watchdog." placeholder:"/PATH" group:"OpenFaaS"`
 	StaticPath        string `default:"/home/app/public" help:"The folder that mode static serves." placeholder:"FOLDER" group:"OpenFaaS"`
 
@@ -78,7 +78,7 @@ type Settings struct {
 	ExecTimeout  time.Duration `default:"0s" auto:"0s; 30s in the modes serializing, streaming, http and static" help:"One request, from the moment a worker gets it; 0 is no limit. A request's X-Timeout shortens it, and counts alone when there is no limit." group:"Worker"`
 	CancelGrace  time.Duration `default:"2s" help:"CANCEL to the end of the stream." group:"Worker"`
 	StopTimeout  time.Duration `default:"10s" help:"GOAWAY to SIGKILL." group:"Worker"`
-	WorkerUser   string        `help:"The user as whom workers run: a name or a number, with :GROUP if need be; not set, the watchdog's own. It needs the capabilities SETUID and SETGID." placeholder:"USER" group:"Worker"`
+	WorkerUser   string        `help:"The user that workers run as: a name or a number, with :GROUP if need be; not set, the watchdog's own. It needs the capabilities SETUID and SETGID." placeholder:"USER" group:"Worker"`
 	WorkerEnv    string        `auto:"all of ours" help:"The environment variables that workers see: names with commas between them, of which a * at the end stands for any ending. PATH and those of the protocol are always among them." placeholder:"NAMES" group:"Worker"`
 	WorkerNofile int           `default:"0" help:"How many descriptors a worker may have open; 0 is what the watchdog was started with." group:"Worker"`
 	PingInterval time.Duration `default:"5s" help:"How often a worker is asked for a sign of life; 0 turns the heartbeat off." group:"Worker"`
