@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -88,5 +89,13 @@ func TestTheTutorialsWorkerServes(t *testing.T) {
 		if want := fmt.Sprintf("POST /some?path: %d bytes\n", n); r.StatusCode != 200 || r.body != want {
 			t.Errorf("%d %q, want %q", r.StatusCode, r.body, want)
 		}
+	}
+}
+
+func TestTheTutorialsWorkerRefusesToRunByHand(t *testing.T) {
+	command := exec.Command(tutorial(t))
+	out, err := command.CombinedOutput()
+	if code := command.ProcessState.ExitCode(); code != 64 || !strings.Contains(string(out), "start it with fwatchdog") {
+		t.Errorf("%v, it says %s", err, out)
 	}
 }
