@@ -12,7 +12,7 @@ test('numbers are added', async () => {
 });
 
 test('what is no list of numbers is a bad request', async () => {
-  for (const value of [{}, { numbers: 1 }, { numbers: ['1'] }]) {
+  for (const value of [null, {}, { numbers: 1 }, { numbers: ['1'] }]) {
     await assert.rejects(handle(request(value)), { name: 'BadRequest' });
   }
 });
