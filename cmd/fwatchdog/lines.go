@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -37,6 +38,17 @@ func logListening(settings *configs.Settings, port int, log *zap.Logger) {
 	}
 	log.Info("listening", fields...)
 	warnOfGrace(settings, log)
+	warnOfFolder(settings, log)
+}
+
+// warnOfFolder tells that mode static has nothing to serve: every answer would be 404. The folder may still come.
+func warnOfFolder(settings *configs.Settings, log *zap.Logger) {
+	if settings.Mode != "static" {
+		return
+	}
+	if info, err := os.Stat(settings.StaticPath); err != nil || !info.IsDir() {
+		log.Warn("there is no folder to serve: set static_path", zap.String("static_path", settings.StaticPath))
+	}
 }
 
 // usualGrace is how long Kubernetes and faasd wait between SIGTERM and SIGKILL unless they are told otherwise.

@@ -649,3 +649,15 @@ func TestAFunctionThatPrintsInALoopCannotFloodTheLog(t *testing.T) {
 		t.Errorf("%d lines are in the log", n)
 	}
 }
+
+func TestModeStaticWarnsOfAFolderThatIsNotThere(t *testing.T) {
+	for path, warned := range map[string]bool{filepath.Join(t.TempDir(), "nowhere"): true, t.TempDir(): false} {
+		i := launch(t, "mode=static", "static_path="+path, "log_format=json")
+		i.signal(syscall.SIGTERM)
+		i.signal(syscall.SIGTERM)
+		i.exitCode()
+		if lines := i.all("there is no folder to serve: set static_path"); (len(lines) == 1) != warned {
+			t.Errorf("%s: %v", path, lines)
+		}
+	}
+}
