@@ -289,3 +289,23 @@ func TestWordsAreThoseOfThePartThatReadsThem(t *testing.T) {
 		}
 	}
 }
+
+func TestUpstreamURLIsTheOneFromTheStrongerOrigin(t *testing.T) {
+	const ours, theirs = "upstream_url=http://ours:1", "http_upstream_url=http://theirs:2"
+	for _, test := range []struct {
+		name string
+		in   input
+		want string
+	}{
+		{"one", input{environ: []string{ours}}, "http://ours:1"},
+		{"the other", input{environ: []string{theirs}}, "http://theirs:2"},
+		{"both", input{environ: []string{ours, theirs}}, "http://theirs:2"},
+		{"a flag and a variable", input{environ: []string{theirs}, args: []string{"--upstream-url", "http://ours:1"}}, "http://ours:1"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := test.in.settings(t).Upstream(nil).URL; got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}

@@ -32,7 +32,7 @@ type Settings struct {
 	WorkerOutput    string `default:"stdout" oneof:"stdout,fd3" help:"Where a worker writes its frames: stdout, or fd3, which leaves stdout to its prints." group:"Function"`
 	WarmHeaders     bool   `default:"false" help:"Mode warm: the program reads method, target and headers as a JSON object on a line of its own before the body." group:"Function"`
 	UpstreamURL     string `help:"Mode http: where the function listens, as in http://127.0.0.1:3000. {port} in it, and in fprocess, becomes a free port for each of pool_size processes, which is also in their variables PORT and http_port; without it there is one process." placeholder:"URL" group:"Function"`
-	HTTPUpstreamURL string `name:"http_upstream_url" help:"The same; it counts when both are set." placeholder:"URL" group:"Function"`
+	HTTPUpstreamURL string `name:"http_upstream_url" help:"The same; it counts when both are set, unless upstream_url is from a stronger origin." placeholder:"URL" group:"Function"`
 	Config          string `help:"A YAML file with settings." placeholder:"FILE" group:"Function"`
 
 	Port                int           `default:"8080" help:"The functions' port; 0 takes a free one. The variable PORT is honoured, too." group:"HTTP"`
@@ -246,9 +246,17 @@ func (s *Settings) Worker(environ []string) worker.Config {
 func (s *Settings) Upstream(environ []string) worker.UpstreamConfig {
 	return worker.UpstreamConfig{
 		Config:     s.Worker(environ),
-		URL:        cmp.Or(s.HTTPUpstreamURL, s.UpstreamURL),
+		URL:        s.upstreamURL(),
 		BufferBody: s.HTTPBufferReqBody || s.BufferHTTP,
 	}
+}
+
+// upstreamURL is the setting of the two from the stronger origin, else http_upstream_url.
+func (s *Settings) upstreamURL() string {
+	if s.HTTPUpstreamURL == "" || s.UpstreamURL != "" && s.strength("upstream_url") < s.strength("http_upstream_url") {
+		return s.UpstreamURL
+	}
+	return s.HTTPUpstreamURL
 }
 
 // Oneshot is what the settings say about a worker that serves once, in mode warm. The program is the caller's to fill in.

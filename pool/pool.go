@@ -54,6 +54,9 @@ type Config struct {
 	Once bool
 }
 
+// MaxSize is the most workers that can be asked for: more are a slip of the finger.
+const MaxSize = 4096
+
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
 	var errs []error
@@ -63,6 +66,8 @@ func (c Config) Validate() error {
 		}
 	}
 	bad(c.Size < 1, "pool_size", c.Size, "at least 1")
+	bad(c.Size > MaxSize, "pool_size", c.Size, fmt.Sprintf("at most %d", MaxSize))
+	bad(c.Max > MaxSize, "pool_max", c.Max, fmt.Sprintf("at most %d", MaxSize))
 	least, most := c.bounds()
 	bad(c.Min < 0, "pool_min", c.Min, "at least 1")
 	bad(c.Max < 0, "pool_max", c.Max, "at least 1")

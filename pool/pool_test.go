@@ -21,6 +21,7 @@ func TestConfigReportsEveryFieldThatIsOutOfRange(t *testing.T) {
 		{"bounds that are crossed", func(c *Config) { c.Min, c.Max = 5, 4 }, []string{"pool_min is 5: it must be at most pool_max, which is 4"}},
 		{"lower bound over the size", func(c *Config) { c.Size, c.Min = 4, 5 }, []string{"pool_min is 5: it must be at most pool_max, which is 4"}},
 		{"upper bound below the size", func(c *Config) { c.Size, c.Max = 4, 3 }, []string{"pool_min is 4: it must be at most pool_max, which is 3"}},
+		{"more than anybody wants", func(c *Config) { c.Size, c.Min, c.Max = 1e9, 1, 1e9 }, []string{"pool_size is 1000000000: it must be at most 4096", "pool_max is 1000000000: it must be at most 4096"}},
 		{"size outside of the bounds", func(c *Config) { c.Size, c.Min, c.Max = 9, 1, 4 }, []string{"pool_size is 9"}},
 		{"elastic, with workers that share a port", func(c *Config) { c.Max, c.Exclusive = 2, true }, []string{"pool_max is 2: it must be 1"}},
 		{"more to spare than there may be", func(c *Config) { c.Size, c.Max, c.Spare = 1, 4, 5 }, []string{"pool_spare is 5: it must be at most pool_max, which is 4"}},

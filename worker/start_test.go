@@ -236,8 +236,8 @@ func TestAProcessThatCouldNotBeStartedIsKilledWithItsChildren(t *testing.T) {
 
 func TestAnHTTPServerThatIsNoWorkerIsToldOfModeHTTP(t *testing.T) {
 	for name, cfg := range map[string]worker.Config{
-		"one that says nothing":            briefly(configOf("sleep", "1000")),
-		"one that prints where it listens": briefly(shell("echo listening on :3000; exec sleep 1000")),
+		"one that says nothing":            briefly(configOf("sleep", "1000"), 200*time.Millisecond),
+		"one that prints where it listens": briefly(shell("echo listening on :3000; exec sleep 1000"), time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
 			hint := startError(t, cfg).Hint

@@ -74,16 +74,13 @@ func (r *running) Reload(ctx context.Context) (pool.ReloadResult, error) {
 	return result, err
 }
 
-// maxScale is the largest number of workers that can be asked for: what is more is a slip of the finger.
-const maxScale = 4096
-
 // Scale keeps n workers from now on.
 func (r *running) Scale(n int) (int, error) {
 	if r.pool == nil {
 		return 0, errNoPool
 	}
-	if n < 1 || n > maxScale {
-		return 0, fmt.Errorf("%d workers: it must be 1 to %d", n, maxScale)
+	if n < 1 || n > pool.MaxSize {
+		return 0, fmt.Errorf("%d workers: it must be 1 to %d", n, pool.MaxSize)
 	}
 	r.log.Info("pool resized", zap.Int("workers", n), zap.Bool("by_hand", true))
 	r.pool.Resize(n)
