@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -196,43 +199,57 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx) {
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, v verdict, begun time.Time, refused string) {
 	s.write(ctx, v)
 	linger(ctx, false)
-	h := &ctx.Response.Header
-	if !s.cfg.Profile.PassCallID {
-		id := peek(&ctx.Request.Header, callIDName)
-		if len(id) == 0 {
-			id = newCallID(new([36]byte))
-		}
-		h.SetCanonical(callIDKey, id)
-	}
+	s.addCallID(ctx)
 	if s.cfg.Profile.Duration.on(v.status, false) {
-		h.Set(headerDuration, "0.000000")
+		ctx.Response.Header.Set(headerDuration, "0.000000")
 	}
 	s.watch.End(methodLabel(ctx.Method()), v.status, begun, 0, 0, refused)
 	s.traceRefusal(ctx, v.status, refused)
 }
 
+// addCallID gives an answer for which there is no call the id of its request, or a new one.
+func (s *Server) addCallID(ctx *fasthttp.RequestCtx) {
+	if s.cfg.Profile.PassCallID {
+		return
+	}
+	id := peek(&ctx.Request.Header, callIDName)
+	if len(id) == 0 {
+		id = newCallID(new([36]byte))
+	}
+	ctx.Response.Header.SetCanonical(callIDKey, id)
+}
+
 // badRequest answers what is no HTTP request.
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
-	v := verdict{status: http.StatusBadRequest, text: "this is not a valid HTTP request"}
+	c, _ := ctx.Conn().(*conn)
 	var timeout net.Error
+	late := errors.As(err, &timeout) && timeout.Timeout()
+	if c != nil && (late || errors.Is(err, io.ErrUnexpectedEOF)) && isHead(&ctx.Request.Header, c.lastHead()) {
+		begun := time.Now()
+		s.watch.Begin(begun)
+		s.turnAway(ctx, s.judge(bodyError(err)), begun, "")
+		return
+	}
+	v := verdict{status: http.StatusBadRequest, text: "this is not a valid HTTP request"}
 	if small := new(fasthttp.ErrSmallBuffer); errors.As(err, &small) {
-		if c, ok := ctx.Conn().(*conn); ok {
-			if c.outgrow() {
-				return // what is written now goes nowhere
-			}
+		if c != nil && c.outgrow() {
+			return // what is written now goes nowhere
+		}
+		if c != nil {
 			c.unread.Store(true) // the client may be sending the head still: its close must not overtake the answer
 		}
 		v = verdict{status: http.StatusRequestHeaderFieldsTooLarge, text: exchange.ErrHeadTooLarge.Error()}
-	} else if errors.As(err, &timeout) && timeout.Timeout() {
-		if c, ok := ctx.Conn().(*conn); ok && c.headed() { // fasthttp reads the beginning of a body itself
-			begun := time.Now()
-			s.watch.Begin(begun)
-			s.turnAway(ctx, s.judge(errTooSlow), begun, "")
-			return
-		}
+	} else if late {
 		v = verdict{status: http.StatusRequestTimeout, text: "the request did not come in time"}
 	}
 	s.write(ctx, v)
+	s.addCallID(ctx)
+}
+
+// isHead reports whether text is the head of a request with a body, and reads it again into h: fasthttp, which reads the first
+// byte of a body itself, has forgotten the head when it could not.
+func isHead(h *fasthttp.RequestHeader, text []byte) bool {
+	return text != nil && h.Read(bufio.NewReader(bytes.NewReader(text))) == nil && h.ContentLength() != 0
 }
 
 // expect decides on a request that waits for 100 Continue.

@@ -68,8 +68,20 @@ func (c *conn) outgrow() bool {
 	return c.moveTo != nil
 }
 
-// headed reports whether a whole head has come with what fasthttp read last.
-func (c *conn) headed() bool { return bytes.Contains(c.head, []byte("\r\n\r\n")) }
+// endOfHead stands behind the head of a request.
+var endOfHead = []byte("\r\n\r\n")
+
+// lastHead returns the head of the request of which nothing but the head has come; nil where there is none.
+func (c *conn) lastHead() []byte {
+	head, whole := bytes.CutSuffix(c.head, endOfHead)
+	if !whole {
+		return nil
+	}
+	if before := bytes.LastIndex(head, endOfHead); before >= 0 {
+		return c.head[before+len(endOfHead):]
+	}
+	return c.head
+}
 
 // Write is part of net.Conn.
 func (c *conn) Write(p []byte) (int, error) {

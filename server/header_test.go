@@ -143,3 +143,55 @@ func TestBodyThatEndsBeforeItsLengthIsNoBody(t *testing.T) {
 		}
 	}
 }
+
+func TestBodyOfWhichNothingComesIsJudgedAsAnyOther(t *testing.T) {
+	for name, test := range map[string]struct {
+		mode   string
+		leaves bool
+		status int
+	}{
+		"late":                     {"", false, 408},
+		"late, mode serializing":   {"serializing", false, 500},
+		"broken":                   {"", true, 400},
+		"broken, mode serializing": {"serializing", true, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, server.Config{ReadTimeout: 500 * time.Millisecond, Profile: server.ProfileOf(test.mode)}, echo)
+			conn := f.dial()
+			request := "PUT /a HTTP/1.1\r\nHost: h\r\nx-call-id: mine\r\nContent-Length: 5\r\n\r\n"
+			if _, err := io.WriteString(conn, get("/first")+request); err != nil {
+				t.Fatal(err)
+			}
+			if test.leaves {
+				if err := conn.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r := bufio.NewReader(conn)
+			receive(t, r, "GET")
+			a := receive(t, r, "PUT")
+			if id := a.Header.Get("X-Call-Id"); a.StatusCode != test.status || test.mode == "" && id != "mine" {
+				t.Errorf("got %d, call %q: %s", a.StatusCode, id, a.body)
+			}
+			if ends := f.watch.seen(t, 2); ends[1] != fmt.Sprintf("put %d", test.status) {
+				t.Errorf("counted as %q", ends)
+			}
+		})
+	}
+}
+
+func TestHeadThatStallsIsNoBodyThatDoes(t *testing.T) {
+	f := serve(t, server.Config{ReadTimeout: 500 * time.Millisecond}, echo)
+	conn := f.dial()
+	if _, err := io.WriteString(conn, get("/first")+"GET /second HTTP/1.1\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(conn)
+	receive(t, r, "GET")
+	if a := receive(t, r, "GET"); a.StatusCode != 408 || !strings.Contains(a.body, "the request did not come in time") || a.Header.Get("X-Call-Id") == "" {
+		t.Errorf("got %d %q %v", a.StatusCode, a.body, a.Header)
+	}
+	if ends := f.watch.seen(t, 1); len(ends) != 1 {
+		t.Errorf("counted %q", ends)
+	}
+}
