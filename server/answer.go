@@ -73,6 +73,10 @@ func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 	if from.Stream != nil {
 		c.unmeasured = length < 0
 		c.body = responseBody{ctx: ctx, call: c, stream: from.Stream}
+		if c.unmeasured && !ctx.Request.Header.IsHTTP11() && !ctx.IsHead() {
+			c.untilClose = true
+			return nil
+		}
 		ctx.Response.ImmediateHeaderFlush = true
 		ctx.Response.SetBodyStream(&c.body, length)
 		return nil

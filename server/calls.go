@@ -22,6 +22,7 @@ type call struct {
 	method     string // for the metric: lower case, "unknown" when HTTP does not define it
 	status     int
 	unmeasured bool  // the answer has not told the length of its body
+	untilClose bool  // so that it ends with the connection: the client knows no chunks
 	sent       int64 // bytes of the answer's body
 	logged     bool  // the log has a line for it, however it ends
 	told       bool  // the log says already why it failed
@@ -176,7 +177,7 @@ func (t *calls) add(s *Server, conn net.Conn, now time.Time) *call {
 	c := t.new()
 	c.server, c.start, c.conn = s, now, conn
 	c.asks(true)
-	c.sent, c.unmeasured, c.logged, c.told = 0, false, false, false
+	c.sent, c.unmeasured, c.untilClose, c.logged, c.told = 0, false, false, false, false
 	c.prev, c.next = t.tail, nil
 	if t.tail != nil {
 		t.tail.next = c

@@ -195,3 +195,41 @@ func TestHeadThatStallsIsNoBodyThatDoes(t *testing.T) {
 		t.Errorf("counted %q", ends)
 	}
 }
+
+func TestClientOfHTTP10GetsNoChunks(t *testing.T) {
+	for _, breaks := range []bool{false, true} {
+		for _, connection := range []string{"", "Connection: keep-alive\r\n"} {
+			n := 0
+			f := serve(t, server.Config{WriteTimeout: patience}, func(_ context.Context, x *exchange.Exchange) error {
+				x.Response.Begin(200, 0)
+				x.Response.Stream = &pieces{next: func() ([]byte, error) {
+					if n++; n <= 3 {
+						return fmt.Appendf(nil, "piece %d ", n), nil
+					}
+					if breaks {
+						return nil, &exchange.LostError{Cause: exchange.CauseCrash}
+					}
+					return nil, io.EOF
+				}}
+				return nil
+			})
+			conn := f.dial()
+			if _, err := io.WriteString(conn, "GET / HTTP/1.0\r\nHost: h\r\n"+connection+"\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			all, err := io.ReadAll(conn)
+			head, body, _ := strings.Cut(string(all), "\r\n\r\n")
+			if !breaks && (strings.Contains(head, "Transfer-Encoding") || strings.Contains(head, "Content-Length") || !strings.Contains(head, "Connection: close") ||
+				!strings.Contains(head, "X-Call-Id")) {
+				t.Errorf("the head is %q", head)
+			}
+			if !breaks && (err != nil || body != "piece 1 piece 2 piece 3 ") {
+				t.Errorf("got %q (%v)", body, err)
+			}
+			if breaks && err == nil {
+				t.Errorf("got %q as if it were whole", body)
+			}
+			f.watch.seen(t, 1)
+		}
+	}
+}

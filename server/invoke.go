@@ -69,6 +69,9 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, c *call) {
 	if text := s.notice.Load(); text != nil {
 		ctx.Response.Header.Set(headerReloadError, *text)
 	}
+	if c.untilClose {
+		sendUntilClose(ctx, c)
+	}
 	if c.Response.Stream == nil && c.Response.Tunnel == nil {
 		s.finish(c, took)
 	}
