@@ -36,7 +36,11 @@ async def application(scope, receive, send):
         return
     if path == "/no-start":
         await send({"type": "http.response.body"})
+    if path.startswith("/status/"):
+        start["status"] = int(path[len("/status/"):])
     await send(start)
+    if path.startswith("/status/"):
+        await send({"type": "http.response.body"})
     if path == "/half":
         return
     if path == "/raise-late":
@@ -170,6 +174,15 @@ def test_a_whole_response_takes_one_frame(raw):
     assert exchange.headers == [("x-one", "1"), ("x-two", "caf\xe9")]
     assert exchange.body == b"hello"
     assert len(exchange.frames) == 1
+
+
+@pytest.mark.parametrize("status", [99, 100, 199, 1000, 70000])
+def test_a_status_that_no_response_can_have_fails_that_request_alone(raw, status):
+    error = raw.call(1, "/status/%d" % status)
+
+    assert error.code == 3
+    assert error.text.splitlines()[0] == "a response of status %d; it must be a number from 200 to 999" % status
+    assert raw.call(2, "/status/204").status == 204
 
 
 def test_a_body_is_received_and_sent_piece_by_piece(raw):

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 
 from . import response
 from .errors import Cancelled
-from .frame import encode_head
 from .request import Request
 
 Event = Dict[str, Any]
@@ -94,7 +93,7 @@ class _Exchange:
 
     async def send(self, event: Event) -> None:
         if event["type"] == "http.response.start" and self._head is None:
-            self._head = encode_head(event["status"], response.encode_headers(event.get("headers", ())))
+            self._head = response.encode_head(event["status"], response.encode_headers(event.get("headers", ())))
         elif event["type"] == "http.response.body" and self._head is not None and not self.sent.done():
             try:
                 await self._send_body(bytes(event.get("body", b"")), event.get("more_body", False))

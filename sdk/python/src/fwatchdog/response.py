@@ -35,7 +35,7 @@ def encode(response: Response) -> Encoded:
         pairs = encode_headers(headers)
         if kind and not any(name == "content-type" for name, _ in pairs):
             pairs.append(("content-type", kind))
-        return frame.encode_head(status, pairs), body
+        return encode_head(status, pairs), body
     body, kind = _encode_body(response)
     return _default_heads[kind], body
 
@@ -79,8 +79,6 @@ def _parts(response: Tuple[Any, ...]) -> Tuple[int, ResponseHeaders, Body]:
     if len(response) != 3:
         raise TypeError("a response of %d parts; a tuple is (status, headers, body)" % len(response))
     status, headers, body = response
-    if not isinstance(status, int) or not 200 <= status <= 999:
-        raise ValueError("a response of status %r; it must be a number from 200 to 999" % (status,))
     return status, headers or (), body
 
 
@@ -99,6 +97,13 @@ def _encode_body(body: Any) -> Tuple[Any, str]:
     if hasattr(body, "__next__") or hasattr(body, "__aiter__"):
         return body, ""
     raise TypeError("a body of type %s; it must be str, bytes, dict, list, None or an iterator" % type(body).__name__)
+
+
+def encode_head(status: Any, pairs: frame.Pairs) -> bytes:
+    """Encodes a head that a handler has named; ValueError when no response can have its status."""
+    if not isinstance(status, int) or not 200 <= status <= 999:
+        raise ValueError("a response of status %r; it must be a number from 200 to 999" % (status,))
+    return frame.encode_head(status, pairs)
 
 
 def encode_headers(headers: Any) -> frame.Pairs:
