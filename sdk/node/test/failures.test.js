@@ -40,6 +40,21 @@ for (const fd of [1, 3]) {
       assert.equal((await host.ask(2, '/ignore')).body.toString(), 'ignored');
     });
 
+    for (const thrown of ['null', 'undefined']) {
+      test(`${thrown} that is thrown or rejected is ERROR 3, for nobody has cancelled`, async (t) => {
+        const host = await start(t, { fd, program: ['-e', `
+          require('./index.js').serve(({ path }) => {
+            if (path === '/reject') return Promise.reject(${thrown});
+            throw ${thrown};
+          });
+        `] });
+        for (const [i, path] of ['/throw', '/reject'].entries()) {
+          const { error } = await host.ask(i + 1, path);
+          assert.deepEqual([error.code, error.text], [3, thrown]);
+        }
+      });
+    }
+
     test('a long error text is cut to the frame at a character border', async (t) => {
       const host = await start(t, { fd });
       const { error } = await host.ask(1, '/throw-long?n=70000');

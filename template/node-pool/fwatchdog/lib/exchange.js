@@ -138,7 +138,7 @@ class Exchange {
   raise(error) {
     let code = CODE.RAISED;
     if (error instanceof BadRequest) code = CODE.BAD_REQUEST;
-    else if (error === this.#cancelled || (this.cancelled && error?.name === 'AbortError')) code = CODE.CANCELLED;
+    else if (this.#cancelled !== null && (error === this.#cancelled || error?.name === 'AbortError')) code = CODE.CANCELLED;
     this.#fail(code, describe(error));
   }
 
