@@ -78,6 +78,25 @@ func leaving() []Check {
 			p.exits(0, true)
 			p.answers(s, "200 slept")
 		}},
+		{Name: "after the end of stdin a streamed response goes on within its window", run: func(p *peer) {
+			s := p.call("/events?n=3&ms=50", "")
+			p.exits(0, true)
+			a := p.response(s)
+			p.same("response", a.body, []byte("event 0\nevent 1\nevent 2\n"))
+		}},
+		{Name: "after the end of stdin a response that wants WINDOW uses up what it has, and is broken off", run: func(p *peer) {
+			s := p.call("/stream?n=1000000&piece=10000", "")
+			p.exits(0, true)
+			p.head(s)
+			got := 0
+			f := p.next("DATA", on(s))
+			for ; p.err == nil && f.Type == protocol.TypeData; f = p.next("DATA or ERROR", on(s)) {
+				got += len(f.payload)
+			}
+			if p.err == nil && (got != protocol.DefaultWindow || f.Type != protocol.TypeError) {
+				p.fail("got %d bytes of DATA and %v, expected %d and ERROR", got, f.Header, protocol.DefaultWindow)
+			}
+		}},
 		{Name: "GOAWAY to an idle worker and the end of stdin end it with exit code 0", Minimal: true, run: func(p *peer) {
 			p.send(protocol.AppendGoAway(nil, "stop"))
 			p.exits(0, true)

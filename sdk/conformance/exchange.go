@@ -87,7 +87,7 @@ func (p *peer) response(stream uint32) answer {
 
 // grant allows the worker to send more. One that was told to go may have gone already: what it sent last crossed this.
 func (p *peer) grant(stream uint32, bytes int) {
-	if p.err == nil && p.windows {
+	if p.err == nil && p.windows && p.proc != nil {
 		frame := protocol.AppendWindow(nil, stream, uint32(bytes))
 		p.note("host  ", protocol.Header{Type: protocol.TypeWindow, Stream: stream, Length: 4}, nil)
 		_, _ = p.proc.Stdin.Write(frame)

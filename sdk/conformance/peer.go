@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type frame struct {
 // nothing, so that a check reads as a plain list of steps.
 type peer struct {
 	proc     *process.Process
+	out      io.Closer // our end of what it writes frames to
 	patience time.Duration
 	minimal  bool // whatever the function answers is right
 
@@ -64,6 +66,7 @@ func start(starter *process.Starter, target Target, env ...string) *peer {
 	if target.FD3 {
 		out = proc.FD3
 	}
+	p.out = out
 	limit := protocol.MaxSharedPayload // until HELLO says that fd 1 is the protocol's alone
 	if target.FD3 {
 		limit = protocol.MaxPayload
@@ -169,22 +172,25 @@ func (p *peer) write(raw []byte) {
 	}
 }
 
-// greet shakes hands and waits for READY.
-func (p *peer) greet() {
-	p.send(hostHello())
+// greet shakes hands, with a HELLO of the check's own if there is one, and waits for READY.
+func (p *peer) greet(hello []byte) {
+	if hello == nil {
+		hello = hostHello()
+	}
+	p.write(hello)
 	f := p.next("HELLO", func(f frame) bool { return f.Type == protocol.TypeHello })
 	if p.err != nil {
 		return
 	}
-	hello, err := protocol.ParseHello(f.payload)
+	theirs, err := protocol.ParseHello(f.payload)
 	if err == nil {
-		_, err = hello.Common()
+		_, err = theirs.Common()
 	}
 	if err != nil {
 		p.fail("HELLO: %v", err)
 	}
-	p.hello = hello
-	features, _ := hello.Pairs.Get("features")
+	p.hello = theirs
+	features, _ := theirs.Pairs.Get("features")
 	p.windows = hasWord(features, "window")
 	p.next("READY", func(f frame) bool { return f.Type == protocol.TypeReady })
 }

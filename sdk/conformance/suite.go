@@ -50,6 +50,7 @@ type Check struct {
 	Minimal bool
 
 	env   []string // of the process, beside the usual
+	hello []byte   // what the host says first; nil is the usual
 	run   func(p *peer)
 	alone func(starter *process.Starter, t Target) error
 }
@@ -73,7 +74,7 @@ func (c Check) Run(starter *process.Starter, t Target) error {
 		env = append(env, "FWATCHDOG_CONCURRENCY=64")
 	}
 	p := start(starter, t, env...)
-	p.greet()
+	p.greet(c.hello)
 	c.run(p)
 	return p.stop()
 }

@@ -42,6 +42,7 @@ type stream struct {
 	consumed int64 // bytes of DATA that the handler has read and the host was not told of
 	credit   int64 // bytes of DATA that the host takes
 	broken   error // why no more comes or goes
+	gone     bool  // the host says nothing more: what it has allowed may still be sent
 	ctx      context.Context
 	stop     context.CancelFunc // of ctx
 	stopped  bool
@@ -120,14 +121,14 @@ func (s *stream) read(p []byte) (int, error) {
 func (s *stream) take(p []byte) (n int, grant int64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.body.Len() == 0 && !s.whole && s.broken == nil {
+	for s.body.Len() == 0 && !s.whole && s.lost() == nil {
 		s.changed.Wait()
 	}
 	if s.body.Len() == 0 {
 		if s.whole {
 			return 0, 0, io.EOF
 		}
-		return 0, 0, s.broken
+		return 0, 0, s.lost()
 	}
 	n, _ = s.body.Read(p) // there is something
 	inline := min(n, s.inline)
@@ -162,15 +163,23 @@ func (s *stream) allow(more int64) {
 func (s *stream) reserve(n int) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.credit == 0 && s.broken == nil {
+	for s.credit == 0 && s.lost() == nil {
 		s.changed.Wait()
 	}
-	if s.broken != nil {
-		return 0, s.broken
+	if s.broken != nil || s.credit == 0 {
+		return 0, s.lost()
 	}
 	n = int(min(int64(n), s.credit))
 	s.credit -= int64(n)
 	return n, nil
+}
+
+// lost returns why it is no use to wait for the host, nil when it is. s.mu is held.
+func (s *stream) lost() error {
+	if s.broken == nil && s.gone {
+		return io.ErrUnexpectedEOF
+	}
+	return s.broken
 }
 
 // errOf is what a handler sees of a CANCEL.
@@ -200,6 +209,14 @@ func (s *stream) breakOff(why error) {
 	if s.broken == nil {
 		s.broken = why
 	}
+	s.changed.Broadcast()
+}
+
+// hangUp notes that the host has closed the pipe: the handler may finish with what has come and what it was allowed.
+func (s *stream) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = true
 	s.changed.Broadcast()
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -198,6 +197,6 @@ func (w *worker) hangUp() {
 	open := slices.Collect(maps.Values(w.streams))
 	w.mu.Unlock()
 	for _, s := range open {
-		s.breakOff(io.ErrUnexpectedEOF)
+		s.hangUp()
 	}
 }
