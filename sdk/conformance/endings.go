@@ -97,6 +97,11 @@ func leaving() []Check {
 				p.fail("got %d bytes of DATA and %v, expected %d and ERROR", got, f.Header, protocol.DefaultWindow)
 			}
 		}},
+		{Name: "at the end of stdin a handler that waits for its cancellation is told, and still answers", run: func(p *peer) {
+			s := p.call("/wait", "")
+			p.exits(0, true)
+			p.answers(s, "200 cancelled")
+		}},
 		{Name: "GOAWAY to an idle worker and the end of stdin end it with exit code 0", Minimal: true, run: func(p *peer) {
 			p.send(protocol.AppendGoAway(nil, "stop"))
 			p.exits(0, true)

@@ -1,6 +1,7 @@
 package fwatchdog_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"strconv"
@@ -149,15 +150,29 @@ func TestEndOfThePipeLetsWhatIsInFlightFinish(t *testing.T) {
 	in(t, func(t *testing.T) {
 		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
 			<-time.After(time.Minute)
-			if err := r.Context().Err(); err != nil {
-				return err
-			}
 			return say(w, "finished")
 		})
 		stream := h.Request(workertest.Request{})
 		h.Send([]byte("\xfb\xf7\x10\x01\x00"))
 		h.HangUp()
 		if r := h.Response(stream); string(r.Body) != "finished" {
+			t.Errorf("got %+v", r)
+		}
+		if code := h.Exit(); code != 0 {
+			t.Errorf("exit code %d, want 0", code)
+		}
+	})
+}
+
+func TestEndOfThePipeEndsTheContextOfWhatIsInFlight(t *testing.T) {
+	in(t, func(t *testing.T) {
+		h := workertest.Start(t, func(w *fwatchdog.ResponseWriter, r *fwatchdog.Request) error {
+			<-r.Context().Done()
+			return say(w, r.Context().Err().Error())
+		})
+		stream := h.Request(workertest.Request{Timeout: time.Hour})
+		h.HangUp()
+		if r := h.Response(stream); string(r.Body) != context.Canceled.Error() {
 			t.Errorf("got %+v", r)
 		}
 		if code := h.Exit(); code != 0 {

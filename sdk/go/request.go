@@ -87,8 +87,8 @@ func (r *Request) Bytes() ([]byte, error) {
 // Deadline returns the time by which the response must be there, and whether there is one.
 func (r *Request) Deadline() (time.Time, bool) { return r.stream.deadline, !r.stream.deadline.IsZero() }
 
-// Context returns a context that ends at the deadline, when the host no longer wants the response, and when the handler
-// has returned.
+// Context returns a context that ends at the deadline, when the host no longer wants the response, when it has closed the
+// pipe, though it may still take the response then, and when the handler has returned.
 func (r *Request) Context() context.Context { return r.stream.context() }
 
 // Level is how much a log line matters.

@@ -33,7 +33,7 @@ export interface Request {
   readonly callId: string | undefined;
   /** The milliseconds that are left for the request, never below 0, or undefined when there is no limit. */
   readonly deadline: number | undefined;
-  /** Whether nobody waits for the response any more: the deadline has passed, the client has gone, the host stops. */
+  /** Whether it is time to come to an end: the deadline has passed, the client has gone, the host stops or has closed the pipe. */
   readonly cancelled: boolean;
   /** An AbortSignal that tells so. */
   readonly signal: AbortSignal;

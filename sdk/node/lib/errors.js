@@ -26,10 +26,17 @@ class Cancelled extends Error {
   }
 }
 
+/** The reason of an AbortSignal at the end of stdin: the host asks for nothing more, but takes what is still answered. */
+class InputEnded extends Cancelled {
+  constructor() {
+    super('the host closed stdin');
+  }
+}
+
 /** Describes what was thrown: the first line is the message, the rest the stack. */
 function describe(thrown) {
   if (!(thrown instanceof Error)) return String(thrown);
   return `${thrown.message || thrown.name}\n${inspect(thrown)}`;
 }
 
-module.exports = { BadRequest, Cancelled, describe };
+module.exports = { BadRequest, Cancelled, InputEnded, describe };

@@ -2,7 +2,7 @@
 
 const { CODE, END, TYPE } = require('./header.js');
 const { encode } = require('./frame.js');
-const { BadRequest, Cancelled, describe } = require('./errors.js');
+const { BadRequest, Cancelled, InputEnded, describe } = require('./errors.js');
 const { cutText } = require('./text.js');
 const { respond } = require('./response.js');
 const { Download } = require('./download.js');
@@ -43,16 +43,16 @@ class Exchange {
     return this.#upload;
   }
 
-  /** Whether the host has cancelled the request. */
+  /** Whether it is time for the handler to come to an end: the host has cancelled the request, or closed stdin. */
   get cancelled() {
-    return this.#cancelled !== null;
+    return this.#cancelled !== null || this.#worker.inputEnded;
   }
 
   /** The AbortSignal of that, made when somebody asks for it. */
   get signal() {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      if (this.#cancelled !== null) this.#controller.abort(this.#cancelled);
+      if (this.cancelled) this.#controller.abort(this.#cancelled ?? new InputEnded());
     }
     return this.#controller.signal;
   }
@@ -92,8 +92,9 @@ class Exchange {
     if (this.#download !== null) this.#breakOff(this.#cancelled);
   }
 
-  /** Learns that the host sends nothing more, so that an upload that lacks something will not be completed. */
+  /** Learns that the host sends nothing more: an upload that lacks something will not be completed. The handler may finish. */
   endInput() {
+    this.#controller?.abort(new InputEnded());
     if (!this.#complete && !this.upload.complete) this.upload.fail(new Cancelled('the host closed stdin before the body was complete'));
     this.#download?.endInput();
   }
@@ -150,6 +151,12 @@ class Exchange {
   /** Ends a download that can no longer come to its end. */
   abandon(why) {
     this.#breakOff(new Cancelled(why));
+  }
+
+  /** Ends a stream whose handler waits for what will not happen: nothing is left that could wake it. */
+  strand() {
+    this.#download?.stop();
+    this.#fail(CODE.RAISED, 'the handler waits for something that cannot happen any more');
   }
 
   /** Notes that the terminal frame has been sent. */

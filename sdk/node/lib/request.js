@@ -54,7 +54,7 @@ class Request {
     return this.#end === 0 ? undefined : Math.max(0, this.#end - performance.now());
   }
 
-  /** Whether nobody waits for the response any more: the deadline has passed, the client has gone, the host stops. */
+  /** Whether it is time to come to an end: the deadline has passed, the client has gone, the host stops or has closed the pipe. */
   get cancelled() {
     return this.#exchange.cancelled;
   }

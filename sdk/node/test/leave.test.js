@@ -95,6 +95,50 @@ for (const fd of [1, 3]) {
       assert.deepEqual(await host.exit, DONE);
     });
 
+    test('EOF aborts the signal of a handler, which may still answer and stream', async (t) => {
+      const host = await start(t, { fd, program: ['-e', `
+        const { once } = require('events');
+        require('./index.js').serve(async ({ path, signal }) => {
+          if (path === '/late') await new Promise((resolve) => setTimeout(resolve, 50));
+          if (!signal.aborted) await once(signal, 'abort');
+          return (async function* () { yield signal.reason.name + ' '; yield signal.reason.message; })();
+        });
+      `] });
+      host.request(1, '/');
+      host.request(2, '/late');
+      host.close();
+      for (const stream of [1, 2]) assert.equal((await host.response(stream)).body.toString(), 'AbortError the host closed stdin');
+      assert.deepEqual(await host.exit, DONE);
+    });
+
+    test('EOF lets a handler of the HTTP server of Node finish', async (t) => {
+      const host = await start(t, { fd, program: ['-e', `
+        const { serve, fromNodeHandler } = require('./index.js');
+        serve(fromNodeHandler((req, res) => setTimeout(() => res.end('done'), 50)));
+      `] });
+      host.request(1, '/');
+      host.close();
+      assert.equal((await host.response(1)).body.toString(), 'done');
+      assert.deepEqual(await host.exit, DONE);
+    });
+
+    test('EOF ends the stream of a handler that waits for nothing, and of a source that does', async (t) => {
+      const host = await start(t, { fd, program: ['-e', `
+        require('./index.js').serve(({ path }) => {
+          if (path === '/handler') return new Promise(() => {});
+          return (async function* () { yield 'first'; await new Promise(() => {}); })();
+        });
+      `] });
+      host.request(1, '/handler');
+      host.request(2, '/source');
+      host.close();
+      for (const stream of [1, 2]) {
+        assert.equal((await host.response(stream)).error.code, 3);
+        assert.equal(host.terminals(stream).length, 1);
+      }
+      assert.deepEqual(await host.exit, DONE);
+    });
+
     test('SIGTERM and SIGINT are ignored', async (t) => {
       const host = await start(t, { fd });
       host.request(1, '/sleep?ms=50');

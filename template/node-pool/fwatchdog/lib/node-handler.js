@@ -2,6 +2,7 @@
 
 const http = require('node:http');
 const { Duplex, Readable } = require('node:stream');
+const { InputEnded } = require('./errors.js');
 const { MAX_PAYLOAD } = require('./header.js');
 
 /**
@@ -142,7 +143,9 @@ function fromNodeHandler(app) {
       connection.body.destroy(failure);
       reject(failure);
     });
-    request.signal.addEventListener('abort', () => connection.fail(request.signal.reason));
+    request.signal.addEventListener('abort', () => {
+      if (!(request.signal.reason instanceof InputEnded)) connection.fail(request.signal.reason); // else it may finish
+    });
     server.emit('connection', connection);
   });
 }

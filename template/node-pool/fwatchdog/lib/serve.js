@@ -48,6 +48,7 @@ class Worker {
   /** Says HELLO, reads what the host says, calls `init`, says READY. */
   async start(init) {
     process.on('exit', () => this.output.flushSync());
+    process.on('beforeExit', () => this.#endStranded());
     process.on('uncaughtException', (error) => this.#crash(error));
     this.#hello();
     readInput((chunk, length) => this.#push(chunk, length), () => this.#endInput());
@@ -187,6 +188,11 @@ class Worker {
   /** Stops when nothing is in flight and the host has closed the pipe. Until then a streamed response needs WINDOW and CANCEL. */
   #leaveIfDone() {
     if (this.inputEnded && this.#ready && this.#open.size === 0) this.output.drain(() => stop(0));
+  }
+
+  /** Ends what is open when the event loop has nothing left to do: the process would end without a word about it. */
+  #endStranded() {
+    for (const exchange of [...this.#open.values()]) exchange.strand();
   }
 
   /** Ends the process after an exception that nobody caught. It is the only open request's, if there is just one. */

@@ -191,12 +191,13 @@ func (w *worker) leave() {
 	w.leaving = true
 }
 
-// hangUp tells all streams that nothing more will come.
+// hangUp tells all streams that nothing more will come, and their handlers that it is time to go.
 func (w *worker) hangUp() {
 	w.mu.Lock()
 	open := slices.Collect(maps.Values(w.streams))
 	w.mu.Unlock()
 	for _, s := range open {
 		s.hangUp()
+		s.stopContext()
 	}
 }

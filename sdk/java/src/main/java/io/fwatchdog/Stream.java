@@ -4,6 +4,7 @@ import io.fwatchdog.ProtocolException.Fault;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * One request and its response on the pipes. The reader of the host's frames tells it what comes; the thread that runs it
@@ -78,9 +79,10 @@ final class Stream implements Runnable {
         }
     }
 
-    /** The lock is held. */
+    /** Tells the handler so without an interrupt, which would break off what it may still finish. The lock is held. */
     void hostGone() {
         hostGone = true;
+        LockSupport.unpark(runner);
         signal();
     }
 
@@ -101,10 +103,11 @@ final class Stream implements Runnable {
         }
     }
 
+    /** Whether it is time for the handler to come to an end: the host has cancelled the request, or has gone. */
     boolean cancelled() {
         streams.lock.lock();
         try {
-            return cancelled;
+            return cancelled || hostGone;
         } finally {
             streams.lock.unlock();
         }
@@ -222,7 +225,7 @@ final class Stream implements Runnable {
             Exit.now(Exit.BROKEN, "a handler broke the JVM", raised);
         }
         Encoder error;
-        if (cancelled()) {
+        if (unwanted()) {
             error = Messages.error(number, Messages.CANCELLED, "cancelled", limits.maxPayload);
         } else if (raised instanceof BadRequestException) {
             error = Messages.error(number, Messages.BAD_REQUEST, raised.getMessage(), limits.maxPayload);
@@ -230,6 +233,16 @@ final class Stream implements Runnable {
             error = Messages.error(number, Messages.RAISED, Raised.describe(raised), limits.maxPayload);
         }
         end(error, payload, 0, 0);
+    }
+
+    /** Whether the host has cancelled the request, and takes no response. */
+    private boolean unwanted() {
+        streams.lock.lock();
+        try {
+            return cancelled;
+        } finally {
+            streams.lock.unlock();
+        }
     }
 
     /** Sends the terminal frame, unless one has been sent. */

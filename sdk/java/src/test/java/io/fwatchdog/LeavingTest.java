@@ -67,6 +67,18 @@ class LeavingTest {
     }
 
     @Test
+    void atTheEndOfStdinAHandlerThatWaitsForItsCancellationIsToldWithoutAnInterrupt() throws Exception {
+        try (Host host = Host.start(Pipe.FD1, Misbehaving.class)) {
+            host.greet();
+            int waiting = host.call("/wait");
+            host.next("LOG", f -> f.type == Frame.LOG && f.stream == waiting);
+            host.hangUp();
+            assertEquals("200 cancelled", host.answer(waiting).text());
+            assertEquals(0, host.exitCode());
+        }
+    }
+
+    @Test
     void goAwayEndsAnIdleWorkerWhenStdinEnds() throws Exception {
         try (Host host = Host.start(Pipe.FD1)) {
             host.greet();

@@ -182,9 +182,10 @@ public final class Request {
     }
 
     /**
-     * Whether the host wants no answer any more. The thread in the handler is interrupted at that moment too.
+     * Whether it is time to come to an end: the host wants no answer any more, in which case the thread in the handler is
+     * interrupted too, or it has closed the pipe and still takes one, in which case the thread is only unparked.
      *
-     * @return true once the request is cancelled
+     * @return true once the request is cancelled or the pipe is closed
      */
     public boolean cancelled() {
         return exchange != null && exchange.cancelled();
