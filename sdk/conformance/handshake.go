@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"time"
 
 	"fwatchdog/internal/process"
 	"fwatchdog/protocol"
@@ -59,6 +60,9 @@ func handshakes() []Check {
 			p.write([]byte{0xFB, 0xF7, 16, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF})
 			p.exits(exitProtocol, false)
 		}},
+		{Name: "a key that HELLO repeats counts the first time", hello: helloWith("window", "1000", "window", "2000"), run: func(p *peer) {
+			p.sendsAtOnce(p.call("/stream?n=200000&piece=10000", ""), 1000)
+		}},
 		{Name: "started by hand it says how to start it, and exits 64", alone: startedByHand},
 		{Name: "a function that cannot be loaded is ERROR 1, and exit code 1", alone: initFails},
 	}
@@ -66,6 +70,23 @@ func handshakes() []Check {
 
 // unknownFrame is a frame of a type that a later version may define.
 func unknownFrame() []byte { return []byte{0xFB, 0xF7, 9, 0, 0, 0, 0, 0, 0, 0, 0, 2, 'h', 'i'} }
+
+// helloWith is a host's HELLO with these pairs.
+func helloWith(pairs ...string) []byte {
+	return protocol.AppendHello(nil, append(pairs, "features", "window exclusive ping-busy")...)
+}
+
+// sendsAtOnce fails unless a streamed response sends exactly so many bytes of DATA before it waits.
+func (p *peer) sendsAtOnce(stream uint32, want int) {
+	got := 0
+	for p.err == nil && got < want {
+		got += len(p.next("DATA", func(f frame) bool { return f.Stream == stream && f.Type == protocol.TypeData }).payload)
+	}
+	p.nothingFor(200*time.Millisecond, "DATA beyond the window", func(f frame) bool { return f.Stream == stream && f.Type == protocol.TypeData })
+	if p.err == nil && got != want {
+		p.fail("got %d bytes of DATA, the window is %d", got, want)
+	}
+}
 
 func startedByHand(starter *process.Starter, t Target) error {
 	proc, err := starter.Start(t.bare())

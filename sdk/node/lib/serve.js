@@ -133,7 +133,7 @@ class Worker {
     if (min > VERSION.MAX || max < VERSION.MIN) {
       stop(EXIT_PROTOCOL, `no common version: the host speaks ${min} to ${max}, this SDK ${VERSION.MIN} to ${VERSION.MAX}`);
     }
-    const said = new Map(pairs);
+    const said = new Map(pairs.reverse()); // of a repeated key the first counts
     const features = (said.get('features') ?? '').split(' ');
     this.window = features.includes('window') ? Number(said.get('window')) || DEFAULT_WINDOW : Infinity;
     this.output.maxPayload = Math.min(this.output.maxPayload, Number(said.get('max_frame')) || MAX_PAYLOAD);
