@@ -63,6 +63,7 @@ func handshakes() []Check {
 		{Name: "a key that HELLO repeats counts the first time", hello: helloWith("window", "1000", "window", "2000"), run: func(p *peer) {
 			p.sendsAtOnce(p.call("/stream?n=200000&piece=10000", ""), 1000)
 		}},
+		{Name: "versions of the host that end below the worker's are refused, and both ranges are named", alone: tooOld},
 		{Name: "started by hand it says how to start it, and exits 64", alone: startedByHand},
 		{Name: "a function that cannot be loaded is ERROR 1, and exit code 1", alone: initFails},
 	}
@@ -86,6 +87,19 @@ func (p *peer) sendsAtOnce(stream uint32, want int) {
 	if p.err == nil && got != want {
 		p.fail("got %d bytes of DATA, the window is %d", got, want)
 	}
+}
+
+// tooOld speaks of a version that is older than any.
+func tooOld(starter *process.Starter, t Target) error {
+	p := start(starter, t)
+	hello := hostHello()
+	copy(hello[protocol.HeaderSize:], []byte{0, 0, 0, 0})
+	p.write(hello)
+	p.exits(exitProtocol, false)
+	if text := p.stderr.String(); p.err == nil && (!strings.Contains(text, "0 to 0") || !strings.Contains(text, "1 to 1")) {
+		p.fail("expected both ranges on stderr, 0 to 0 and 1 to 1, got %q", text)
+	}
+	return p.stop()
 }
 
 func startedByHand(starter *process.Starter, t Target) error {

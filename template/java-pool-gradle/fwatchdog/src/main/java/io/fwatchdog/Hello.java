@@ -27,7 +27,7 @@ final class Hello {
 
     /** What this host and a worker agree on whose payloads are at most {@code maxPayload} bytes. */
     Limits limits(int maxPayload) throws ProtocolException {
-        if (min > Frame.VERSION) {
+        if (min > Frame.VERSION || max < Frame.VERSION) {
             throw new ProtocolException(Fault.PAYLOAD, "the host speaks the versions " + min + " to " + max
                     + " of the protocol, this worker speaks " + Frame.VERSION + " to " + Frame.VERSION);
         }
