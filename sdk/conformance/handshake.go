@@ -63,6 +63,12 @@ func handshakes() []Check {
 		{Name: "a key that HELLO repeats counts the first time", hello: helloWith("window", "1000", "window", "2000"), run: func(p *peer) {
 			p.sendsAtOnce(p.call("/stream?n=200000&piece=10000", ""), 1000)
 		}},
+		{Name: "an offered window of 0 lets no DATA through before WINDOW", hello: helloWith("window", "0"), run: func(p *peer) {
+			s := p.call("/stream?n=200000&piece=10000", "")
+			p.sendsAtOnce(s, 0)
+			p.grant(s, 5000)
+			p.sendsAtOnce(s, 5000)
+		}},
 		{Name: "versions of the host that end below the worker's are refused, and both ranges are named", alone: tooOld},
 		{Name: "started by hand it says how to start it, and exits 64", alone: startedByHand},
 		{Name: "a function that cannot be loaded is ERROR 1, and exit code 1", alone: initFails},

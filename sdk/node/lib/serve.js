@@ -135,7 +135,7 @@ class Worker {
     }
     const said = new Map(pairs.reverse()); // of a repeated key the first counts
     const features = (said.get('features') ?? '').split(' ');
-    this.window = features.includes('window') ? Number(said.get('window')) || DEFAULT_WINDOW : Infinity;
+    this.window = features.includes('window') ? numberOf(said.get('window'), DEFAULT_WINDOW) : Infinity;
     this.output.maxPayload = Math.min(this.output.maxPayload, Number(said.get('max_frame')) || MAX_PAYLOAD);
   }
 
@@ -208,6 +208,11 @@ class Worker {
     const text = cutText(describe(error), this.output.maxPayload - 2);
     this.output.appendFrame(encode({ type: 'ERROR', stream: 0, code: CODE.INIT, text }));
   }
+}
+
+/** Returns the number that a text of HELLO says, or `otherwise` when it says none. */
+function numberOf(text, otherwise) {
+  return /^\d+$/.test(text) ? Number(text) : otherwise;
 }
 
 /** Copies what will be used anew. */

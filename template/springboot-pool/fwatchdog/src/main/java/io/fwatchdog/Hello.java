@@ -40,7 +40,7 @@ final class Hello {
     private long number(String key, long otherwise) {
         try {
             long number = Long.parseLong(pairs.get(key));
-            return number > 0 ? number : otherwise;
+            return number >= 0 ? number : otherwise;
         } catch (NumberFormatException e) {
             return otherwise;
         }
