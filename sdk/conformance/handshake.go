@@ -70,6 +70,14 @@ func handshakes() []Check {
 			p.sendsAtOnce(s, 5000)
 		}},
 		{Name: "versions of the host that end below the worker's are refused, and both ranges are named", alone: tooOld},
+		{Name: "a WINDOW of three bytes ends the worker with exit code 65, on a stream that is unknown too", run: func(p *peer) {
+			p.write(append(protocol.Header{Type: protocol.TypeWindow, Stream: 9, Length: 3}.Append(nil), 0, 0, 1))
+			p.exits(exitProtocol, false)
+		}},
+		{Name: "a CANCEL without a reason ends the worker with exit code 65, on a stream that is unknown too", run: func(p *peer) {
+			p.write(protocol.Header{Type: protocol.TypeCancel, Stream: 9}.Append(nil))
+			p.exits(exitProtocol, false)
+		}},
 		{Name: "started by hand it says how to start it, and exits 64", alone: startedByHand},
 		{Name: "a function that cannot be loaded is ERROR 1, and exit code 1", alone: initFails},
 	}

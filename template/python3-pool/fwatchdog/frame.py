@@ -180,6 +180,14 @@ def decode_cancel(payload: bytes) -> int:
     return payload[0]
 
 
+def check_late(kind: int, payload: bytes) -> None:
+    """Checks a DATA, WINDOW or CANCEL frame that has no stream any more: a wrong payload is wrong all the same."""
+    if kind == WINDOW:
+        decode_window(payload)
+    elif kind == CANCEL:
+        decode_cancel(payload)
+
+
 def decode_goaway(payload: bytes) -> str:
     """Decodes the payload of GOAWAY: the reason in words."""
     return payload.decode("utf-8", "replace")

@@ -225,8 +225,10 @@ class Pipes:
                     raise frame.FrameError("type", "a second HELLO")
                 else:
                     stream = self.streams.get(number)
-                    if stream:  # else the frame crossed our last one on the pipe
+                    if stream:
                         stream.take(kind, end, payload)
+                    else:  # the frame crossed our last one on the pipe
+                        frame.check_late(kind, payload)
         except frame.FrameError as error:
             self._abort(str(error))
 

@@ -113,10 +113,15 @@ class Worker {
         return this.#request(stream, last, bytes, start, end);
       case TYPE.DATA:
         return this.#data(stream, last, bytes, start, end);
-      case TYPE.WINDOW:
-        return this.#open.get(stream)?.allow(decode(type, bytes.subarray(start, end)).bytes);
-      case TYPE.CANCEL:
-        return this.#open.get(stream)?.cancel(decode(type, bytes.subarray(start, end)).reason);
+      // Both are decoded in any case: on a stream that has ended a wrong payload is as wrong.
+      case TYPE.WINDOW: {
+        const { bytes: more } = decode(type, bytes.subarray(start, end));
+        return this.#open.get(stream)?.allow(more);
+      }
+      case TYPE.CANCEL: {
+        const { reason } = decode(type, bytes.subarray(start, end));
+        return this.#open.get(stream)?.cancel(reason);
+      }
       case TYPE.PING:
         return this.output.appendFrame(encode({ type: 'PONG', nonce: decode(type, bytes.subarray(start, end)).nonce }));
       case TYPE.GOAWAY:
