@@ -78,6 +78,19 @@ func handshakes() []Check {
 			p.write(protocol.Header{Type: protocol.TypeCancel, Stream: 9}.Append(nil))
 			p.exits(exitProtocol, false)
 		}},
+		{Name: "a stream number that comes again ends the worker with exit code 65", run: func(p *peer) {
+			p.works()
+			p.stream = 0
+			p.call("/echo", "")
+			p.exits(exitProtocol, false)
+		}},
+		{Name: "a stream number below an earlier one ends the worker with exit code 65", run: func(p *peer) {
+			p.stream = 4
+			p.works()
+			p.stream = 2
+			p.call("/echo", "")
+			p.exits(exitProtocol, false)
+		}},
 		{Name: "started by hand it says how to start it, and exits 64", alone: startedByHand},
 		{Name: "a function that cannot be loaded is ERROR 1, and exit code 1", alone: initFails},
 	}

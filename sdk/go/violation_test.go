@@ -110,14 +110,10 @@ func checkEnds(t *testing.T, frames []byte) {
 }
 
 func TestHostThatBreaksTheRulesOfStreamsEndsTheWorker(t *testing.T) {
-	request := protocol.BeginRequest(nil, 1, 0, []byte("GET"), []byte("/"))
-	again, err := request.End(nil, true)
-	if err != nil {
-		t.Fatal(err)
-	}
 	tests := map[string][]byte{
 		"a second HELLO":           workertest.Greet(),
-		"a stream that is open":    again,
+		"a stream that is open":    numbered(t, 1),
+		"a stream below another":   append(numbered(t, 5), numbered(t, 3)...),
 		"DATA after its end":       protocol.AppendData(protocol.AppendData(nil, 1, nil, true), 1, []byte("x"), false),
 		"a second end":             protocol.AppendData(protocol.AppendData(nil, 1, nil, true), 1, nil, true),
 		"DATA over the window":     overWindow(),
@@ -129,6 +125,17 @@ func TestHostThatBreaksTheRulesOfStreamsEndsTheWorker(t *testing.T) {
 	for name, frames := range tests {
 		t.Run(name, func(t *testing.T) { checkEnds(t, frames) })
 	}
+}
+
+// numbered is a request on this stream.
+func numbered(t *testing.T, stream uint32) []byte {
+	t.Helper()
+	request := protocol.BeginRequest(nil, stream, 0, []byte("GET"), []byte("/"))
+	frames, err := request.End(nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return frames
 }
 
 func overWindow() (frames []byte) {

@@ -30,6 +30,7 @@ type worker struct {
 
 	mu      sync.Mutex // guards what follows
 	streams map[uint32]*stream
+	newest  uint32 // the highest number of a stream so far
 	ready   bool
 	leaving bool // the host said GOAWAY
 }

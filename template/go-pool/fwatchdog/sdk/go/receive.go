@@ -132,9 +132,10 @@ func (w *worker) serve(s *stream) {
 func (w *worker) admit(s *stream) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.ready || w.streams[s.id] != nil {
-		return false, fmt.Errorf("%w: REQ before READY, or on an open stream", protocol.ErrStream)
+	if !w.ready || s.id <= w.newest {
+		return false, fmt.Errorf("%w: REQ before READY, or on a stream that is not above %d", protocol.ErrStream, w.newest)
 	}
+	w.newest = s.id
 	if w.leaving || w.taken.Load() >= w.places {
 		return false, nil
 	}

@@ -15,6 +15,8 @@ final class Streams {
     private final Condition ended = lock.newCondition();
     // lock guards the rest.
     private final Map<Integer, Stream> open = new HashMap<>();
+    /** The highest number of a stream so far, unsigned. */
+    private int newest;
     /** Answers the requests; null until READY is said. */
     private Handler handler;
     /** The host has said GOAWAY. */
@@ -31,9 +33,11 @@ final class Streams {
     boolean open(Stream stream) throws ProtocolException {
         lock.lock();
         try {
-            if (handler == null || open.containsKey(stream.number)) {
-                throw new ProtocolException(Fault.STREAM, "a request before READY, or on the open stream " + stream);
+            if (handler == null || Integer.compareUnsigned(stream.number, newest) <= 0) {
+                throw new ProtocolException(Fault.STREAM, "a request before READY, or on stream " + stream
+                        + " after stream " + Integer.toUnsignedString(newest));
             }
+            newest = stream.number;
             boolean taken = !leaving && open.size() < concurrency;
             if (taken) {
                 open.put(stream.number, stream);
