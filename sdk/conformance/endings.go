@@ -102,6 +102,11 @@ func leaving() []Check {
 			p.exits(0, true)
 			p.answers(s, "200 cancelled")
 		}},
+		{Name: "a worker whose host no longer reads ends with exit code 0", run: func(p *peer) {
+			_ = p.out.Close() // of a pipe: what matters is that it is closed
+			p.call("/echo", "")
+			p.exits(0, true)
+		}},
 		{Name: "GOAWAY to an idle worker and the end of stdin end it with exit code 0", Minimal: true, run: func(p *peer) {
 			p.send(protocol.AppendGoAway(nil, "stop"))
 			p.exits(0, true)

@@ -41,7 +41,7 @@ class Worker {
   constructor(handler, concurrency) {
     this.#handler = handler;
     this.#concurrency = concurrency;
-    const onGone = (error) => stop(EXIT_FAILED, `the host is gone: ${error.message}`);
+    const onGone = (error) => stop(0, `the host is gone: ${error.message}`); // as at the end of stdin
     this.output = outputFd === 1 ? new SharedOutput(1, onGone) : new OwnOutput(outputFd, onGone);
   }
 

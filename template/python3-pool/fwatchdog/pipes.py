@@ -15,7 +15,7 @@ from .request import Request
 from .stream import Stream
 
 _READ_SIZE = 65536
-_EXIT_HOST_GONE = 1
+_EXIT_HOST_GONE = 0  # as at the end of the pipe
 _EXIT_PROTOCOL = 65
 
 

@@ -177,7 +177,7 @@ final class Output implements Runnable {
                 from = to;
             }
         } catch (IOException e) {
-            Exit.now(Exit.IO_ERROR, "cannot write to the host", e);
+            Exit.now(Exit.HOST_GONE, "cannot write to the host", e);
         }
     }
 

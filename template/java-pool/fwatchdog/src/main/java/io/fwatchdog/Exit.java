@@ -2,6 +2,8 @@ package io.fwatchdog;
 
 /** How a worker goes when it cannot go on: one line on stderr, and a code that says why. */
 final class Exit {
+    /** The host is gone, as at the end of stdin. */
+    static final int HOST_GONE = 0;
     /** The user's code could not be loaded. */
     static final int LOAD_FAILED = 1;
     /** Out of memory, as -XX:+ExitOnOutOfMemoryError has it. */
@@ -10,7 +12,7 @@ final class Exit {
     static final int USAGE = 64;
     /** The host sent what is no FWP/1. */
     static final int PROTOCOL = 65;
-    /** The pipe to the host is broken. */
+    /** The pipe from the host cannot be read. */
     static final int IO_ERROR = 74;
 
     private Exit() {
