@@ -60,6 +60,7 @@ func handshakes() []Check {
 			p.write([]byte{0xFB, 0xF7, 16, 1, 0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF})
 			p.exits(exitProtocol, false)
 		}},
+		{Name: "an unknown type below 16 is ignored before HELLO too", hello: append(unknownFrame(), hostHello()...), run: func(p *peer) { p.works() }},
 		{Name: "a key that HELLO repeats counts the first time", hello: helloWith("window", "1000", "window", "2000"), run: func(p *peer) {
 			p.sendsAtOnce(p.call("/stream?n=200000&piece=10000", ""), 1000)
 		}},

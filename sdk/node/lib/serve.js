@@ -14,6 +14,9 @@ const { version } = require('../package.json');
 /** How many requests a worker takes at once unless it says otherwise. */
 const DEFAULT_CONCURRENCY = 64;
 
+/** The types that this version has. All others that come this far are ignored. */
+const KNOWN = new Set(Object.values(TYPE));
+
 // Exit codes, those above 1 as in sysexits.h.
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 64;
@@ -106,7 +109,7 @@ class Worker {
   }
 
   #take(type, flags, stream, bytes, start, end) {
-    if (!this.#greeted && type !== TYPE.HELLO) throw new FrameError('type', `type ${type} before HELLO`);
+    if (!this.#greeted && type !== TYPE.HELLO && KNOWN.has(type)) throw new FrameError('type', `type ${type} before HELLO`);
     const last = (flags & END) !== 0;
     switch (type) {
       case TYPE.REQ:

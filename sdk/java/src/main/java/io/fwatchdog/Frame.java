@@ -35,6 +35,10 @@ final class Frame {
     private Frame() {
     }
 
+    static boolean known(int type) {
+        return type >= HELLO && type <= LOG || type >= FIRST_STREAM_TYPE && type <= ERROR;
+    }
+
     static void putHeader(byte[] to, int at, int type, boolean end, int stream, int length) {
         to[at] = (byte) MAGIC_0;
         to[at + 1] = (byte) MAGIC_1;

@@ -48,11 +48,14 @@ final class HostReader implements Runnable {
     }
 
     private void accept() throws ProtocolException {
-        if ((limits == null) != (frames.type == Frame.HELLO)) {
-            throw new ProtocolException(Fault.TYPE, limits == null ? "the first frame is no HELLO" : "a second HELLO");
+        if (limits == null && frames.type != Frame.HELLO && Frame.known(frames.type)) {
+            throw new ProtocolException(Fault.TYPE, "the first frame is no HELLO");
         }
         switch (frames.type) {
             case Frame.HELLO:
+                if (limits != null) {
+                    throw new ProtocolException(Fault.TYPE, "a second HELLO");
+                }
                 limits = Hello.decode(frames.payload()).limits(maxPayload);
                 break;
             case Frame.PING:
