@@ -108,7 +108,7 @@ func (b *responseBody) Read([]byte) (int, error) { return 0, errors.ErrUnsupport
 // WriteTo passes on each piece as it comes. When the function does not finish, the connection is reset: the client must
 // not take what it got for the whole.
 func (b *responseBody) WriteTo(w io.Writer) (int64, error) {
-	if length := b.ctx.Response.Header.ContentLength(); length >= 0 {
+	if length := b.ctx.Response.Header.ContentLength(); length >= 0 && !b.call.untilClose {
 		w = &direct{b.ctx.Conn(), length}
 	}
 	n, err := b.stream.WriteTo(patient{b, w})
