@@ -53,12 +53,12 @@ func TestCompatLogOfStartAndStop(t *testing.T) {
 		"classic":     {"Timeouts: read: 30s write: 2s hard: 0s health: 10ms."},
 		"serializing": {"Watchdog mode: serializing\tfprocess: \"FUNCTION\"", "Timeouts: read: 30s write: 2s hard: 30s health: 10ms"},
 		"streaming":   {"Watchdog mode: streaming\tfprocess: \"FUNCTION\"", "Timeouts: read: 30s write: 2s hard: 30s health: 10ms"},
-		"static": {"Serving files at: /nowhere", "Watchdog mode: static\tfprocess: \"FUNCTION\"",
+		"static": {"Serving files at: /", "Watchdog mode: static\tfprocess: \"FUNCTION\"",
 			"Timeouts: read: 30s write: 2s hard: 30s health: 10ms"},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			metrics := freePort(t)
-			i := watchdog(t, mode, "cat", "log_format=", "static_path=/nowhere", "healthcheck_interval=10ms", "write_timeout=2s",
+			i := watchdog(t, mode, "cat", "log_format=", "static_path=/", "healthcheck_interval=10ms", "write_timeout=2s",
 				fmt.Sprintf("metrics_port=%d", metrics))
 			i.stop()
 			want := append([]string{"Version: VERSION\tSHA: unknown"}, begin...)
