@@ -163,8 +163,9 @@ class BodiesTest {
     void theDeadlineIsWhatIsLeftOfTheTime() throws Exception {
         try (Host host = Host.start(Pipe.FD1)) {
             host.greet();
-            host.send(Host.request(100, 5000, "GET", "/deadline", new byte[0], true));
-            long left = Long.parseLong(new String(host.answer(100).body(), UTF_8));
+            int stream = host.nextStream();
+            host.send(Host.request(stream, 5000, "GET", "/deadline", new byte[0], true));
+            long left = Long.parseLong(new String(host.answer(stream).body(), UTF_8));
             assertTrue(left > 0 && left <= 5000, left + " ms");
             assertEquals("200 none", host.answer(host.call("/deadline")).text());
         }

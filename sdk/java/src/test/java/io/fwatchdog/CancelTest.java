@@ -37,10 +37,11 @@ class CancelTest {
         try (Host host = Host.start(Pipe.FD1, "FWATCHDOG_CONCURRENCY", "1")) {
             host.greet();
             // In one write, so that the CANCEL is read before the handler's thread has come.
-            Encoder both = Host.request(1, 0, "GET", "/wait", new byte[0], true);
-            both.raw(new Encoder(1).u8(1).seal(Frame.CANCEL, false, 1, 0).bytes, 0, Frame.HEADER_BYTES + 1);
+            int stream = host.nextStream();
+            Encoder both = Host.request(stream, 0, "GET", "/wait", new byte[0], true);
+            both.raw(new Encoder(1).u8(1).seal(Frame.CANCEL, false, stream, 0).bytes, 0, Frame.HEADER_BYTES + 1);
             host.send(both);
-            assertEquals("ERROR 2 cancelled", host.answer(1).text());
+            assertEquals("ERROR 2 cancelled", host.answer(stream).text());
             host.assertServes();
         }
     }

@@ -109,8 +109,13 @@ final class Host implements AutoCloseable {
         return request("POST", target, new byte[0], false);
     }
 
+    /** The number of the next stream, for a test that sends the request itself. */
+    int nextStream() {
+        return ++streams;
+    }
+
     int request(String method, String target, byte[] body, boolean end, String... headers) throws IOException {
-        int stream = ++streams;
+        int stream = nextStream();
         credit.put(stream, WINDOW);
         send(request(stream, 0, method, target, body, end, headers));
         return stream;
