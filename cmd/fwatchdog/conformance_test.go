@@ -82,6 +82,13 @@ func TestTheTutorialsWorkerKeepsTheProtocol(t *testing.T) {
 	}
 }
 
+func TestTheBuiltInFunctionKeepsTheProtocol(t *testing.T) {
+	code, out, errs := runs(t, "", nil, "conformance", "--minimal", "--demo")
+	if code != 0 || !strings.HasSuffix(out, "17 checks, 0 broken\n") {
+		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
 func TestTheTutorialsWorkerServes(t *testing.T) {
 	i := launch(t, "fprocess="+tutorial(t), "pool_size=2")
 	for _, n := range []int{0, 5, 100_000, 1_000_000} {

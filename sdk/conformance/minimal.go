@@ -71,6 +71,7 @@ func exchanges() []Check {
 
 // uploadUntilAnswered sends body as DATA, as far as WINDOW allows and the stream is open.
 func (p *peer) uploadUntilAnswered(stream uint32, body []byte) {
+	p.grant(stream, len(body)) // an answer that holds the body meanwhile must not have to wait for the rest of it
 	over := func(f frame) bool { return on(stream)(f) && (f.End || f.Type == protocol.TypeError) }
 	for p.err == nil && len(body) > 0 {
 		n := min(len(body), protocol.MaxPayload)
