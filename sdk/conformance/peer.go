@@ -177,7 +177,7 @@ func (p *peer) greet(hello []byte) {
 	if hello == nil {
 		hello = hostHello()
 	}
-	p.write(hello)
+	p.send(hello)
 	f := p.next("HELLO", func(f frame) bool { return f.Type == protocol.TypeHello })
 	if p.err != nil {
 		return
