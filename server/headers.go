@@ -94,7 +94,7 @@ func join(list, value []byte) []byte {
 	if list == nil {
 		return value
 	}
-	return slices.Concat(list, []byte{','}, value)
+	return append(append(slices.Clip(list), ','), value...) // a copy: list is not ours
 }
 
 // isOurs reports whether a response header is the server's to say, and not the function's.

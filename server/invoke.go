@@ -153,39 +153,63 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 // an id.
 func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) {
 	r := &c.Request
-	var named, upgrade, timeout []byte
+	var said wishes
 	chunked := h.ContentLength() < 0
 	for key, value := range h.AllInOrder() {
-		switch {
-		case is(key, "connection"):
-			named = join(named, value)
+		if said.take(key, value) || s.withholds(key, value, chunked) {
 			continue
-		case is(key, "upgrade"):
-			upgrade = value
-			continue
-		case hopByHop(key, nil):
-			continue
-		case chunked && is(key, "content-length"): // what is declared beside chunks is no length (RFC 9112 section 6.3)
-			continue
-		case s.cfg.Guard != nil && is(key, "x-auth-seconds"): // it is ours to say
-			continue
-		case is(key, callIDName):
-			if r.CallID = value; len(value) == 0 && !s.cfg.Profile.PassCallID { // it gets a new one
-				continue
-			}
-		case is(key, "x-timeout"):
-			timeout = value
+		}
+		if is(key, callIDName) {
+			r.CallID = value
 		}
 		r.Header = append(r.Header, exchange.Field{Key: key, Value: value})
 	}
-	if len(named) > 0 {
-		r.Header = slices.DeleteFunc(r.Header, func(f exchange.Field) bool { return contains(named, f.Key) })
+	r.Timeout = s.timeout(said.timeout)
+	s.obey(r, said.connection, said.upgrade)
+	s.addHeader(c)
+}
+
+// wishes is what a request says to whoever answers it.
+type wishes struct{ connection, upgrade, timeout []byte }
+
+// take notes a header, and reports whether it concerns the connection only.
+func (w *wishes) take(key, value []byte) bool {
+	switch {
+	case is(key, "connection"):
+		w.connection = join(w.connection, value)
+	case is(key, "upgrade"):
+		w.upgrade = value
+	case is(key, "x-timeout"):
+		w.timeout = value
+		return false
+	default:
+		return hopByHop(key, nil)
 	}
-	if s.cfg.Profile.Upgrades && is(upgrade, "websocket") && contains(named, []byte("upgrade")) {
+	return true
+}
+
+// withholds reports whether a header is not the client's to say.
+func (s *Server) withholds(key, value []byte, chunked bool) bool {
+	switch {
+	case is(key, "content-length"):
+		return chunked // what is declared beside chunks is no length (RFC 9112 section 6.3)
+	case is(key, "x-auth-seconds"):
+		return s.cfg.Guard != nil // it is ours to say
+	case is(key, callIDName):
+		return len(value) == 0 && !s.cfg.Profile.PassCallID // it gets a new one
+	}
+	return false
+}
+
+// obey lets the headers that Connection names go no further, and keeps the protocol that it asks for.
+func (s *Server) obey(r *exchange.Request, connection, upgrade []byte) {
+	if len(connection) == 0 {
+		return
+	}
+	r.Header = slices.DeleteFunc(r.Header, func(f exchange.Field) bool { return contains(connection, f.Key) })
+	if s.cfg.Profile.Upgrades && is(upgrade, "websocket") && contains(connection, []byte("upgrade")) {
 		r.Upgrade = upgrade
 	}
-	r.Timeout = s.timeout(timeout)
-	s.addHeader(c)
 }
 
 // addHeader adds the headers that are ours to say.

@@ -164,8 +164,8 @@ func TestCompatBodyThatIsLate(t *testing.T) {
 		{"classic", 20_000, 400, reason + "\n"},
 		{"serializing", 2, 500, reason},
 		{"serializing", 20_000, 500, reason},
-		{"streaming", 2, 500, reason},
-		{"streaming", 20_000, 500, "signal: killed"}, // the process has begun
+		{"streaming", 2, 500, "signal: killed"}, // the process has begun
+		{"streaming", 20_000, 500, "signal: killed"},
 	} {
 		t.Run(fmt.Sprintf("%s, %d bytes", c.mode, c.sent), func(t *testing.T) {
 			i := watchdog(t, c.mode, "exec cat >/dev/null", "read_timeout=1s")
