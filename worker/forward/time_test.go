@@ -228,7 +228,7 @@ func TestTunnelCarriesBytesBothWays(t *testing.T) {
 	if err := r.Do(t.Context(), x, func() { over++ }); err != nil {
 		t.Fatal(err)
 	}
-	ours, theirs := tcpPair(t)
+	ours, theirs := forward.TCPPair(t)
 	joined := make(chan struct{})
 	go func() {
 		defer close(joined)
@@ -247,24 +247,6 @@ func TestTunnelCarriesBytesBothWays(t *testing.T) {
 	if over != 1 || x.Response.Status != 101 {
 		t.Errorf("over %d times, status %d", over, x.Response.Status)
 	}
-}
-
-// tcpPair is both ends of a connection.
-func tcpPair(t *testing.T) (a, b net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if a, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if b, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close(); b.Close() })
-	return a, b
 }
 
 func TestRequestIsNotRepeatedForAServerThatDied(t *testing.T) {

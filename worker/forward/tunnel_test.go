@@ -10,7 +10,7 @@ import (
 )
 
 func TestTunnelWhoseContextEndsAsItIsMadeIsNoneAnyMore(t *testing.T) {
-	ours, server := tcp(t)
+	ours, server := TCPPair(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	made := &trip{ctx: ctx, x: new(exchange.Exchange), over: func() {}, cn: newConn(ours.(*net.TCPConn)), deadline: time.Now().Add(time.Hour)}
 	made.cn.limit(made.deadline)
@@ -37,8 +37,8 @@ func TestTunnelWhoseContextEndsAsItIsMadeIsNoneAnyMore(t *testing.T) {
 	_ = made.x.Response.Tunnel.Close()
 }
 
-// tcp is both ends of a connection.
-func tcp(t *testing.T) (a, b net.Conn) {
+// TCPPair is both ends of a connection.
+func TCPPair(t *testing.T) (a, b net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
