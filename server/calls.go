@@ -125,7 +125,7 @@ type calls struct {
 	tail   *call
 	young  *call         // the oldest that is not watched yet
 	byFD   map[int]*call // those that are watched
-	empty  chan struct{} // closed when nothing is in flight; nil while nobody asks
+	empty  vacancy       // of what is in flight
 	unused []*call
 	over   error // why every call is cancelled that still begins; nil while they may
 }
@@ -234,9 +234,8 @@ func (t *calls) end(c *call) {
 		t.probes--
 	}
 	c.prev, c.next, c.conn = nil, nil, nil
-	if t.n--; t.n == 0 && t.empty != nil {
-		close(t.empty)
-		t.empty = nil
+	if t.n--; t.n == 0 {
+		t.empty.tell()
 	}
 	if c.err != nil { // nobody else holds it any more: its context has ended, the next needs another
 		c.done, c.err = make(chan struct{}), nil
@@ -257,15 +256,31 @@ func (t *calls) running() int {
 func (t *calls) idle() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.n == 0 {
-		closed := make(chan struct{})
-		close(closed)
-		return closed
+	return t.empty.await(t.n)
+}
+
+// vacancy tells whoever waits that nothing is left. Its owner's lock guards it.
+type vacancy struct {
+	told chan struct{} // closed then; nil while nobody asks
+}
+
+// await returns a channel that is closed when nothing is left of the n that there are.
+func (v *vacancy) await(n int) <-chan struct{} {
+	if v.told == nil {
+		v.told = make(chan struct{})
 	}
-	if t.empty == nil {
-		t.empty = make(chan struct{})
+	told := v.told
+	if n == 0 {
+		v.tell()
 	}
-	return t.empty
+	return told
+}
+
+func (v *vacancy) tell() {
+	if v.told != nil {
+		close(v.told)
+		v.told = nil
+	}
 }
 
 // wait returns when nothing is in flight.

@@ -195,8 +195,8 @@ type conns struct {
 
 	mu     sync.Mutex // guards the fields below
 	open   map[*conn]struct{}
-	empty  chan struct{} // closed when none is open; nil while nobody asks
-	closed bool          // none may read or write any more
+	empty  vacancy // of what is open
+	closed bool    // none may read or write any more
 }
 
 // add keeps a connection until it is closed.
@@ -216,9 +216,8 @@ func (t *conns) remove(c *conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.open, c)
-	if len(t.open) == 0 && t.empty != nil {
-		close(t.empty)
-		t.empty = nil
+	if len(t.open) == 0 {
+		t.empty.tell()
 	}
 }
 
@@ -226,15 +225,7 @@ func (t *conns) remove(c *conn) {
 func (t *conns) gone() <-chan struct{} {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.open) == 0 {
-		closed := make(chan struct{})
-		close(closed)
-		return closed
-	}
-	if t.empty == nil {
-		t.empty = make(chan struct{})
-	}
-	return t.empty
+	return t.empty.await(len(t.open))
 }
 
 // serve serves a connection that was moved until it is closed.
