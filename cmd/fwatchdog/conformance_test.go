@@ -54,6 +54,15 @@ func TestConformanceTellsWhatAWorkerBreaks(t *testing.T) {
 	}
 }
 
+func TestConformanceShowsAllThatAWorkerWroteBeforeItEnded(t *testing.T) {
+	for range 20 { // whoever closes the pipe at the worker's end is first in some of them
+		_, out, _ := runs(t, "", nil, "conformance", "--minimal", "--only", "PING is answered", "--", "sh", "-c", "read line; seq 10000 >&2")
+		if !strings.Contains(out, "\n      10000\n") {
+			t.Fatalf("it wrote %.300s", out)
+		}
+	}
+}
+
 // tutorial is the worker that docs/protocol-tutorial.md builds.
 func tutorial(t *testing.T) string {
 	t.Helper()

@@ -71,12 +71,12 @@ func start(starter *process.Starter, target Target, env ...string) *peer {
 	if target.FD3 {
 		limit = protocol.MaxPayload
 	}
-	reader := protocol.NewReader(out, protocol.Worker, limit)
+	reader := protocol.NewReader(&process.Tail{Pipe: out}, protocol.Worker, limit)
 	reader.Stray = func(text []byte) { p.stray.Write(text) }
 	go p.read(reader)
 	go func() {
 		defer close(p.quiet)
-		_ = process.Lines(proc.Stderr, 4096, func(line []byte) { p.stderr.Write(append(line, '\n')) })
+		_ = process.Lines(&process.Tail{Pipe: proc.Stderr}, 4096, func(line []byte) { p.stderr.Write(append(line, '\n')) })
 	}()
 	return p
 }
@@ -113,12 +113,7 @@ func (p *peer) stop() error {
 	}
 	p.proc.Kill()
 	<-p.proc.Ended()
-	p.proc.Reap()
-	p.proc.Close()
-	<-p.quiet
-	for range p.frames { // let the reader come to its end
-		continue
-	}
+	p.bury()
 	if p.err == nil {
 		return nil
 	}
@@ -139,8 +134,11 @@ func (p *peer) fail(format string, args ...any) {
 	}
 }
 
-// note records a frame for the report.
+// note records a frame for the report, which ends with the first failure.
 func (p *peer) note(arrow string, h protocol.Header, payload []byte) {
+	if p.err != nil {
+		return
+	}
 	text := fmt.Sprintf("%s %v", arrow, h)
 	switch h.Type {
 	case protocol.TypeError, protocol.TypeLog, protocol.TypeGoAway:
@@ -293,14 +291,21 @@ func (p *peer) exit(eof bool) process.Exit {
 		p.fail("the worker did not end within %v", p.patience)
 		return process.Exit{}
 	}
+	exit := p.bury()
+	p.proc = nil
+	return exit
+}
+
+// bury takes the status of the process, which has ended, and what it wrote last.
+func (p *peer) bury() process.Exit {
 	exit := p.proc.Reap()
+	p.proc.EndReading()
 	for f := range p.frames {
 		p.note("worker", f.Header, f.payload)
 		p.backlog = append(p.backlog, f)
 	}
-	p.proc.Close()
 	<-p.quiet
-	p.proc = nil
+	p.proc.Close()
 	return exit
 }
 
