@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,6 +219,26 @@ func TestEveryLegalWayToAnswerGivesTheBody(t *testing.T) {
 		"/later fields":    "inline",
 	} {
 		f.get(target, want)
+	}
+}
+
+func TestAWholeResponseKeepsItsBodyWhenASignalMeantForAnEarlierExchangeComesBeforeItsEnd(t *testing.T) {
+	f := start(t, quick)
+	client := newSmallClient(t.Context(), f)
+	var over atomic.Bool
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer over.Store(true)
+	group.Go(func() {
+		for !over.Load() {
+			f.SignalLate()
+		}
+	})
+
+	for range 2_000 {
+		if client.exchange(t); client.x.Response.Stream != nil {
+			t.Fatal("it comes as a stream, of which no more will come")
+		}
 	}
 }
 

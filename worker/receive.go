@@ -16,10 +16,10 @@ func (s *stream) onResponse(payload []byte, whole bool) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.responded {
+	if s.streamed {
 		return errTwice
 	}
-	s.responded = true
+	s.streamed = !whole // a whole one has come when the stream has ended, which is next: until then there is nothing to take
 	if s.gone {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (s *stream) onData(piece []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.responded {
+	if !s.streamed {
 		return errDataFirst
 	}
 	if s.f.talk.window {

@@ -41,7 +41,7 @@ type stream struct {
 // turn is what changes in the course of one exchange.
 type turn struct {
 	deadline  time.Time // zero: none
-	responded bool      // RESP has come
+	streamed  bool      // RESP has come, and the body comes after it
 	ended     bool      // the worker's terminal frame has come, or the worker has gone
 	gone      bool      // the caller wants no more: x is not touched
 	err       error     // why there is no (whole) response
@@ -147,7 +147,7 @@ func (s *stream) progress() (begun, whole bool, err error) {
 			s.body, s.x.Response.Body = s.x.Response.Body, s.body
 		}
 	}
-	return s.responded, whole, s.err
+	return s.streamed, whole, s.err
 }
 
 // await returns when something may have changed, also when the caller's context has ended.
