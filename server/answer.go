@@ -68,7 +68,7 @@ func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 	c.status = from.Status
 	ctx.SetStatusCode(c.status)
 	if from.Tunnel != nil {
-		s.openTunnel(ctx, c)
+		s.beginTunnel(ctx, c)
 	}
 	if from.Stream != nil {
 		c.unmeasured = length < 0

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,21 +117,6 @@ func (b *responseBody) WriteTo(w io.Writer) (int64, error) {
 		abort(b.ctx.Conn())
 	}
 	return n, err
-}
-
-// sendUntilClose sends a body of unknown length to a client of HTTP/1.0, once the handler has returned. Fasthttp would send it
-// in chunks.
-func sendUntilClose(ctx *fasthttp.RequestCtx, c *call) {
-	ctx.Response.Header.SetConnectionClose()
-	head := bytes.Clone(ctx.Response.Header.Header())
-	body := &c.body
-	ctx.HijackSetNoResponse(true)
-	ctx.Hijack(func(client net.Conn) {
-		if _, err := (patient{body, client}).Write(head); err == nil {
-			_, _ = body.WriteTo(client) // it has noted how it ended
-		}
-		_ = body.Close() // as above
-	})
 }
 
 // direct writes a body of known length to the connection, past the buffer in which fasthttp would gather its pieces; that

@@ -39,6 +39,7 @@ type conn struct {
 	asking   atomic.Bool // there is a call on it
 	outgrown atomic.Bool // the head does not fit: what fasthttp writes now is its refusal
 	unread   atomic.Bool // the last request was answered before all of its body was read
+	heir     atomic.Pointer[heir]
 }
 
 // lingering is how long a client may go on sending a body that was answered already. To close at once would reset the
@@ -93,6 +94,9 @@ func (c *conn) Write(p []byte) (int, error) {
 
 // Close is part of net.Conn. Fasthttp may call it from two goroutines.
 func (c *conn) Close() error {
+	if h := c.heir.Swap(nil); h != nil {
+		h.end()
+	}
 	if c.unread.Swap(false) {
 		_ = c.TCPConn.CloseWrite() // whoever has gone already finds out with the next call
 		_ = c.TCPConn.SetReadDeadline(time.Now().Add(lingering))

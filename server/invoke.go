@@ -69,10 +69,12 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, c *call) {
 	if text := s.notice.Load(); text != nil {
 		ctx.Response.Header.Set(headerReloadError, *text)
 	}
-	if c.untilClose {
-		sendUntilClose(ctx, c)
-	}
-	if c.Response.Stream == nil && c.Response.Tunnel == nil {
+	switch {
+	case c.Response.Tunnel != nil:
+		s.join(ctx, c)
+	case c.untilClose:
+		s.sendUntilClose(ctx, c)
+	case c.Response.Stream == nil:
 		s.finish(c, took)
 	}
 }

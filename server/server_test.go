@@ -272,35 +272,6 @@ func TestHeaderThatWouldSplitTheResponseIsRefused(t *testing.T) {
 	}
 }
 
-// untunnelled is a tunnel that must not be joined.
-type untunnelled struct {
-	t      *testing.T
-	closed atomic.Int32
-}
-
-func (u *untunnelled) Join(net.Conn) error { u.t.Error("joined"); return nil }
-func (u *untunnelled) Close() error        { u.closed.Add(1); return nil }
-
-func TestProtocolIsNotSwitchedWithAHeaderThatIsRefused(t *testing.T) {
-	tunnel := &untunnelled{t: t}
-	f := serve(t, server.Config{Profile: server.ProfileOf("http")}, func(_ context.Context, x *exchange.Exchange) error {
-		x.Response.Begin(101, 100)
-		x.Response.Add([]byte("x a"), []byte("1"))
-		x.Response.Tunnel = tunnel
-		return nil
-	})
-	if a := f.send(get("/", "Connection: Upgrade", "Upgrade: websocket")); a.StatusCode != 500 {
-		t.Errorf("got %d", a.StatusCode)
-	}
-	if ends := f.watch.seen(t, 1); len(ends) != 1 {
-		t.Errorf("it has ended %d times", len(ends))
-	}
-	f.stop()
-	if n := tunnel.closed.Load(); n != 1 {
-		t.Errorf("closed %d times", n)
-	}
-}
-
 func TestErrorsAreAnsweredAsTheTableSays(t *testing.T) {
 	refused := func(r exchange.Refusal) error { return &exchange.RefusedError{Refusal: r, Text: "first line\nstack"} }
 	for name, c := range map[string]struct {
