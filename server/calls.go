@@ -237,10 +237,7 @@ func (t *calls) end(c *call) {
 	if t.n--; t.n == 0 {
 		t.empty.tell()
 	}
-	if c.err != nil { // nobody else holds it any more: its context has ended, the next needs another
-		c.done, c.err = make(chan struct{}), nil
-	}
-	if len(t.unused) < keepCalls {
+	if c.err == nil && len(t.unused) < keepCalls { // where its context has ended somebody may still come, late, and ask why
 		t.unused = append(t.unused, c)
 	}
 }
