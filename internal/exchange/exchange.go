@@ -3,6 +3,7 @@
 package exchange
 
 import (
+	"context"
 	"io"
 	"net"
 	"time"
@@ -50,6 +51,24 @@ type Request struct {
 	CallID []byte
 	// Upgrade is the protocol that the client would go over to; empty where it would not, or may not.
 	Upgrade []byte
+}
+
+// ReadAll returns the whole body. When ctx ends before, it returns its error; it has stopped reading then, too.
+func (r *Request) ReadAll(ctx context.Context) ([]byte, error) {
+	if r.Stream == nil {
+		return r.Body, nil
+	}
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		_ = r.Stream.Close() // the Read that waits tells
+	})
+	body, err := io.ReadAll(r.Stream)
+	if !stop() {
+		<-closed
+		return nil, ctx.Err()
+	}
+	return body, err
 }
 
 // Idempotent reports whether HTTP says that a request with this method does no more when it is made twice.

@@ -53,7 +53,7 @@ func (f *Forks) classic(ctx context.Context, x *exchange.Exchange) error {
 
 // input is what the process reads.
 func (f *Forks) input(ctx context.Context, r *exchange.Request) ([]byte, error) {
-	body, err := readBody(ctx, r)
+	body, err := r.ReadAll(ctx)
 	if err != nil || !f.cfg.Classic.MarshalRequest {
 		return body, err
 	}

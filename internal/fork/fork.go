@@ -155,21 +155,3 @@ func fillText(to *exchange.Response, status int, kind string, text string) {
 }
 
 const plainText = "text/plain; charset=utf-8"
-
-// readBody reads the whole body. It gives up when ctx ends.
-func readBody(ctx context.Context, from *exchange.Request) ([]byte, error) {
-	if from.Stream == nil {
-		return from.Body, nil
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(closed)
-		_ = from.Stream.Close() // the Read that waits tells
-	})
-	body, err := io.ReadAll(from.Stream)
-	if !stop() {
-		<-closed
-		return nil, ctx.Err()
-	}
-	return body, err
-}

@@ -16,7 +16,7 @@ import (
 
 // serialize answers as mode serializing: body in, then answer out, whole.
 func (f *Forks) serialize(ctx context.Context, x *exchange.Exchange) error {
-	body, err := readBody(ctx, &x.Request)
+	body, err := x.Request.ReadAll(ctx)
 	if err != nil {
 		return err
 	}

@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -34,12 +32,13 @@ func isContentLength(key []byte) bool {
 
 // readWhole reads the request's body before the server hears of it.
 func (t *trip) readWhole() error {
-	wake := func() { _ = t.x.Request.Stream.Close() } // only makes a waiting Read return
-	defer context.AfterFunc(t.ctx, wake)()
+	ctx := t.ctx
 	if !t.deadline.IsZero() {
-		defer time.AfterFunc(time.Until(t.deadline), wake).Stop()
+		limited, cancel := context.WithDeadline(ctx, t.deadline)
+		defer cancel()
+		ctx = limited
 	}
-	body, err := io.ReadAll(t.x.Request.Stream)
+	body, err := t.x.Request.ReadAll(ctx)
 	t.whole, t.length = body, int64(len(body))
 	return err
 }
