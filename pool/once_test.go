@@ -167,3 +167,35 @@ func TestElasticPoolOfWorkersThatServeOnceKeepsMoreWhenTheLastWasTaken(t *testin
 		}
 	})
 }
+
+func TestReloadOfWorkersThatServeOnceEndsThoughSomebodyAlwaysWaits(t *testing.T) {
+	bubble(t, Config{Size: 2, Once: true, QueueSize: 1000, QueueTimeout: time.Hour}, func(r *rig) {
+		r.boots(bootIn(10 * time.Millisecond))
+		for range 100 {
+			r.send("50ms")
+		}
+		c := r.reload(r.t.Context())
+		for range 100 { // a second of as much load as workers can be started for
+			r.send("50ms")
+			r.send("50ms")
+			r.pass(10 * time.Millisecond)
+		}
+		if !isClosed(c.done) || c.err != nil {
+			t.Errorf("it is over: %v, error %v: %+v", isClosed(c.done), c.err, r.reloaded())
+		}
+		r.pass(time.Minute)
+	})
+}
+
+func TestAnOldWorkerThatEndsBeforeItsRequestIsNoFailureOfTheNewGeneration(t *testing.T) {
+	bubble(t, Config{Size: 3, Once: true, ReloadStep: 1}, func(r *rig) {
+		r.ask("").wantErr(t, nil)
+		r.settle()
+		r.boots(bootIn(time.Second))
+		c := r.reload(r.t.Context())
+		r.pass(1500 * time.Millisecond) // one is of the new generation
+		r.workers[r.inService()[0]-1].die(life.Exit, true)
+		r.pass(10 * time.Second)
+		c.want(t, nil, ReloadResult{Generation: 2, New: 3})
+	})
+}

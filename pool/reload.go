@@ -113,7 +113,8 @@ func (p *Pool) endReload(err error) {
 
 // endReloadIfDone ends the reload when every place is the present generation's. p.mu is held.
 func (p *Pool) endReloadIfDone() {
-	if p.reload != nil && p.reload.scout == nil && p.count[Ready] >= p.target && p.tally(p.gen).Old == 0 {
+	full := p.count[Ready] >= p.target || p.cfg.Once && p.line.len > 0 // whoever waits takes each worker as it begins
+	if p.reload != nil && p.reload.scout == nil && full && p.tally(p.gen).Old == 0 {
 		p.endReload(nil)
 	}
 }
@@ -121,7 +122,7 @@ func (p *Pool) endReloadIfDone() {
 // endReloadIfFailed ends the reload when s, which did not start, was to be of the new generation, as all are once the
 // first is ready. p.mu is held.
 func (p *Pool) endReloadIfFailed(s *slot, cause error) {
-	if p.reload != nil && (p.reload.scout == nil || p.reload.scout == s) {
+	if p.isScout(s) || p.reload != nil && p.reload.scout == nil && s.id.Generation == p.gen {
 		p.endReload(fmt.Errorf("start generation %d: %w", s.id.Generation, cause))
 	}
 }

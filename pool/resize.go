@@ -35,7 +35,7 @@ func (p *Pool) Restore() {
 func (p *Pool) resize(n, least, most int) {
 	p.target, p.least, p.most = n, least, most
 	p.shrink(life.Resize)
-	p.refill()
+	p.grant() // the pool may be full now
 	p.trim()
 	p.endReloadIfDone()
 }

@@ -282,6 +282,23 @@ func TestWorkerThatIsDueYieldsAgainOnceThereIsMemory(t *testing.T) {
 	})
 }
 
+func TestWorkerThatIsDueLeavesWhenFewerAreWantedAndThereIsNoMemory(t *testing.T) {
+	bubble(t, Config{Size: 2}, func(r *rig) {
+		r.pass(settled)
+		r.boots(bootIn(time.Hour))
+		r.Tighten(true)
+		r.worker(0).die(life.Crash, false)
+		r.settle()
+		r.Retire(r.worker(1).id.Serial, life.MaxAge) // the pool is not full
+		r.boots(bootIn(time.Second))
+		r.Resize(1)
+		r.pass(2 * time.Second)
+		if got := r.Snapshot().Counts.Exits[life.MaxAge]; got != 1 {
+			t.Errorf("%d workers left for their age", got)
+		}
+	})
+}
+
 func TestPoolThatIsNotFullLosesNoWorkerForWantOfMemory(t *testing.T) {
 	bubble(t, Config{Size: 2}, func(r *rig) {
 		r.pass(settled)
