@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Grace is how long what a dead process has written is waited for when something else holds its pipe.
@@ -22,8 +24,8 @@ func (p *Process) EndReading() {
 	}
 }
 
-// Tail reads a pipe of a process to its end. After EndReading it waits no longer than Grace for more, and takes no more than
-// a pipe can hold: a reader that is slow gets all that the process has written, and nothing for ever.
+// Tail reads a pipe of a process to its end. When the Grace of EndReading is over it takes what there is and waits for no
+// more, and takes no more than a pipe can hold: a reader that is slow gets all that the process has written, and nothing for ever.
 type Tail struct {
 	Pipe *os.File
 
@@ -43,11 +45,27 @@ func (t *Tail) Read(p []byte) (int, error) {
 	if t.taken >= maxPipe {
 		return 0, io.EOF
 	}
-	_ = t.Pipe.SetReadDeadline(time.Now().Add(Grace)) // it fails when the pipe is closed, and so does Read
-	n, err := t.Pipe.Read(p)
+	n, err := readNow(t.Pipe, p)
 	t.taken += n
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = io.EOF
-	}
 	return n, err
+}
+
+// readNow reads what a pipe holds. Where that is nothing it returns io.EOF.
+func readNow(pipe *os.File, p []byte) (n int, err error) {
+	_ = pipe.SetReadDeadline(time.Time{}) // it fails when the pipe is closed, and so does what follows
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	closed := raw.Read(func(fd uintptr) bool {
+		n, err = unix.Read(int(fd), p)
+		return true
+	})
+	switch {
+	case closed != nil:
+		return 0, closed
+	case errors.Is(err, unix.EAGAIN), err == nil && n == 0:
+		return 0, io.EOF
+	}
+	return max(n, 0), err
 }

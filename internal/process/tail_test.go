@@ -48,29 +48,37 @@ func TestATailThatIsReadLateHasAllThatThePipeHolds(t *testing.T) {
 }
 
 func TestATailEndsAlthoughSomethingElseGoesOnWriting(t *testing.T) {
-	p, held := endedWith(t, "")
-	go func() {
-		for {
-			if _, err := held.Write(make([]byte, 4096)); err != nil {
-				return // the test is over
+	for name, c := range map[string]struct {
+		pause time.Duration
+		size  int
+	}{"without a pause": {0, 4096}, "a byte now and then": {process.Grace / 5, 1}} {
+		t.Run(name, func(t *testing.T) {
+			p, held := endedWith(t, "")
+			go func() {
+				for {
+					<-time.After(c.pause)
+					if _, err := held.Write(make([]byte, c.size)); err != nil {
+						return // the test is over
+					}
+				}
+			}()
+			p.EndReading()
+			ended := make(chan error, 1)
+			go func() {
+				_, err := io.Copy(io.Discard, &process.Tail{Pipe: p.Stdout})
+				ended <- err
+			}()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Error(err)
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("it has not ended")
 			}
-		}
-	}()
-	p.EndReading()
-	ended := make(chan error, 1)
-	go func() {
-		_, err := io.Copy(io.Discard, &process.Tail{Pipe: p.Stdout})
-		ended <- err
-	}()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("it has not ended")
+			_ = p.Stdout.Close()
+		})
 	}
-	_ = p.Stdout.Close()
 }
 
 func TestATailOfAProcessEndsWithIt(t *testing.T) {
