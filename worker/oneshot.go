@@ -79,7 +79,7 @@ func (o *Oneshot) Concurrency() int { return 1 }
 
 // Begin gives the process its request. See pool.Worker.
 func (o *Oneshot) Begin(ctx context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
-	if !o.claim(over) {
+	if o.proc.Exiting() || !o.claim(over) { // what it has written is no answer
 		return nil, &exchange.LostError{Cause: exchange.CauseCrash, Unseen: true}
 	}
 	o.ctx, o.x, o.fed = ctx, x, make(chan error, 1)
@@ -159,6 +159,11 @@ func (o *Oneshot) feed(r *exchange.Request) error {
 	_, _ = o.proc.Stdin.Write(r.Body)
 	if r.Stream != nil {
 		if err := exchange.Pour(o.proc.Stdin, r.Stream); err != nil {
+			select {
+			case <-o.proc.Ended(): // it has answered without the rest, which Wait has closed
+				return nil
+			default:
+			}
 			o.proc.Kill() // it must not take what came for the whole
 			return err
 		}

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -51,5 +52,57 @@ func TestProgramThatPrintsAndEndsBeforeItsRequestIsGone(t *testing.T) {
 	case <-o.Done():
 	case <-time.After(20 * time.Second):
 		t.Error("its end is not seen")
+	}
+}
+
+func TestProgramThatHasEndedGetsNoRequest(t *testing.T) {
+	// What it leaves behind holds its pipes, so that a moment lies between its end and that of the worker.
+	o := oneshot(t, "setsid sleep 2 & sleep 0.2")
+	eventually(t, "it has ended", func() bool { return o.Vitals().Pid == 0 })
+
+	x := &exchange.Exchange{Request: exchange.Request{Body: []byte("hello"), Length: 5}}
+	pending, err := o.Begin(t.Context(), x, func() {})
+	if err == nil {
+		err = pending.Wait()
+	}
+
+	if lost := new(exchange.LostError); !errors.As(err, &lost) || !lost.Unseen {
+		t.Errorf("got %v, status %d, %q", err, x.Response.Status, x.Response.Body)
+	}
+}
+
+// slowBody is a body of which no more comes than its first line.
+type slowBody struct {
+	first  chan string
+	closed chan struct{}
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	select {
+	case line := <-b.first:
+		return copy(p, line), nil
+	case <-b.closed:
+		return 0, exchange.ErrBody
+	}
+}
+
+func (b *slowBody) Close() error {
+	close(b.closed)
+	return nil
+}
+
+func TestAnswerThatComesBeforeTheEndOfASlowBodyIsTheAnswer(t *testing.T) {
+	o := oneshot(t, "read line; echo got $line")
+	body := &slowBody{make(chan string, 1), make(chan struct{})}
+	body.first <- "hello\n"
+
+	x := &exchange.Exchange{Request: exchange.Request{Stream: body, Length: 100_000}}
+	pending, err := o.Begin(t.Context(), x, func() {})
+	if err == nil {
+		err = pending.Wait()
+	}
+
+	if err != nil || string(x.Response.Body) != "got hello\n" {
+		t.Errorf("got %q, %v", x.Response.Body, err)
 	}
 }
