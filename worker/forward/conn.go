@@ -30,10 +30,21 @@ type conn struct {
 	used  bool      // for an exchange before this one
 	timed bool      // it has a deadline
 	since time.Time // when it became idle
+
+	raw  syscall.RawConn
+	look func(fd uintptr) // asks the kernel for seen: made once, it would be garbage a request
+	seen [1]unix.PollFd
 }
 
 func newConn(tcp *net.TCPConn) *conn {
 	cn := &conn{TCPConn: tcp, r: bufio.NewReaderSize(tcp, readBuffer)}
+	cn.raw, _ = tcp.SyscallConn() // it fails where there is no connection
+	cn.look = func(fd uintptr) {
+		cn.seen[0] = unix.PollFd{Fd: int32(fd), Events: unix.POLLIN | unix.POLLRDHUP}
+		if _, err := unix.Poll(cn.seen[:], 0); err != nil {
+			cn.seen[0].Revents = unix.POLLERR
+		}
+	}
 	cn.head.DisableNormalizing()
 	cn.head.SetNoDefaultContentType(true)
 	return cn
@@ -55,11 +66,11 @@ func (c *Client) dial(ctx context.Context, deadline time.Time) (*conn, error) {
 	return newConn(tcp), nil
 }
 
-// take returns an idle connection, or nil. safe says that it must not be one that the server has closed meanwhile.
-func (c *Client) take(safe bool) *conn {
+// take returns an idle connection, or nil.
+func (c *Client) take() *conn {
 	for {
 		cn := c.pop()
-		if cn == nil || time.Since(cn.since) < idleTimeout && (!safe || cn.open()) {
+		if cn == nil || time.Since(cn.since) < idleTimeout && cn.quiet() {
 			return cn
 		}
 		_ = cn.Close() // nobody uses it
@@ -111,20 +122,9 @@ func (c *Client) closeIdle() {
 	}
 }
 
-// open reports whether the server has neither closed the idle connection nor written to it.
-func (cn *conn) open() bool {
-	raw, err := cn.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = raw.Read(func(fd uintptr) bool {
-		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		quiet = err == syscall.EAGAIN
-		return true
-	})
-	return err == nil && quiet
-}
+// quiet reports whether the server has neither closed the idle connection nor written to it: what nobody has asked for would
+// be taken for the next answer.
+func (cn *conn) quiet() bool { return cn.raw.Control(cn.look) == nil && cn.seen[0].Revents == 0 }
 
 // limit sets the deadline of all that follows; the zero time is none.
 func (cn *conn) limit(deadline time.Time) {

@@ -284,6 +284,21 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, fmt.Errorf("%w: gone", exchange.ErrBody) }
 
+func TestProtocolIsNotSwitchedWithinABody(t *testing.T) {
+	r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {
+		head(in)
+		fmt.Fprint(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+		_, _ = io.Copy(io.Discard, in)
+	})
+	body := newCloser(nil)
+	body.Reader = &stuckReader{body}
+	req := exchange.Request{Method: []byte("POST"), Target: []byte("/"), Upgrade: []byte("websocket"), Stream: body, Length: -1}
+	got := r.ask(t.Context(), req)
+	if !errors.As(got.err, new(*forward.BrokenError)) || got.Tunnel != nil {
+		t.Errorf("got %d, %v", got.Status, got.err)
+	}
+}
+
 func TestAnswerMayComeBeforeTheUploadEnds(t *testing.T) {
 	r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {
 		head(in)

@@ -2,8 +2,10 @@ package forward_test
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"testing"
 
 	"fwatchdog/internal/exchange"
@@ -59,5 +61,30 @@ func TestPostWithoutABodyGetsAConnectionThatIsOpen(t *testing.T) {
 			t.Fatal(got.err)
 		}
 		<-closed
+	}
+}
+
+func TestWhatTheServerSaysUnaskedIsNobodysAnswer(t *testing.T) {
+	answered, said := make(chan struct{}), make(chan struct{})
+	var connections atomic.Int32
+	r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {
+		head(in)
+		if connections.Add(1) > 1 {
+			text(c, "ok")
+			return
+		}
+		fmt.Fprint(c, "HTTP/1.1 204 No Content\r\n\r\n")
+		<-answered
+		text(c, "unasked") // as servers do that send a body where there is none
+		close(said)
+		head(in)
+	})
+	if got := r.ask(t.Context(), get("/")); got.err != nil {
+		t.Fatal(got.err)
+	}
+	close(answered)
+	<-said
+	if got := r.ask(t.Context(), get("/")); got.err != nil || got.body != "ok" {
+		t.Errorf("got %q, %v", got.body, got.err)
 	}
 }

@@ -41,7 +41,7 @@ func (t *trip) run() error {
 	if err := t.measure(); err != nil {
 		return err
 	}
-	err := t.attempt(t.c.take(!t.repeatable()))
+	err := t.attempt(t.c.take())
 	if t.stale(err) {
 		t.hangUp()
 		err = sent(t.attempt(nil))
