@@ -67,7 +67,13 @@ func (s *stream) giveUp(reason protocol.CancelReason, err error) {
 // poisoned is called when a cancelled stream has had its grace. When it has not ended, a worker that serves others too
 // is replaced, and one that serves nobody else is killed.
 func (f *Framed) poisoned(id uint32) {
+	f.mu.Lock()
 	stuck, others := f.whoWaits(id)
+	if stuck && !others { // what began from now on would be killed with it
+		f.blame(life.Timeout)
+		f.leaving = true
+	}
+	f.mu.Unlock()
 	if !stuck {
 		return
 	}
@@ -78,10 +84,8 @@ func (f *Framed) poisoned(id uint32) {
 	}
 }
 
-// whoWaits reports whether a stream is still open, and whether somebody waits for another one.
+// whoWaits reports whether a stream is still open, and whether somebody waits for another one. f.mu is held.
 func (f *Framed) whoWaits(id uint32) (open, others bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for _, s := range f.streams {
 		others = others || s.wanted()
 	}

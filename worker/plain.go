@@ -25,7 +25,7 @@ type plain struct {
 	wishes  *wishes
 	started time.Time
 	boot    time.Duration // from there to READY
-	ready   bool          // it came to that; constant once the worker is in a pool
+	ready   atomic.Bool   // it came to that
 	opening []zap.Field   // what of-watchdog says of its start
 	level   zapcore.Level // of what the log says of its start, and of an end that was wanted
 	readers sync.WaitGroup
@@ -70,7 +70,8 @@ func (p *plain) readLines(pipe *os.File, from string) {
 
 // isReady notes that the worker can be given requests.
 func (p *plain) isReady(id life.ID) {
-	p.boot, p.ready = time.Since(p.started), true
+	p.boot = time.Since(p.started)
+	p.ready.Store(true)
 	p.log.Log(p.level, "worker started", append(p.opening, zap.Duration("boot", p.boot), zap.Int("generation", id.Generation))...)
 }
 
@@ -86,7 +87,7 @@ func (p *plain) reap(lost func()) {
 	p.proc.Close()
 	p.settle()
 	lost()
-	if p.ready { // else StartError tells
+	if p.ready.Load() { // else StartError tells
 		more := []zap.Field{p.lastLine(), age(p.started)}
 		if p.hint != "" {
 			more = append(more, zap.String("hint", p.hint))

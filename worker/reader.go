@@ -140,6 +140,7 @@ func (f *Framed) onControlError(payload []byte) error {
 	if !f.flood.pass(f.log) {
 		return nil
 	}
+	f.uncork() // as in handle: the log is next
 	f.log.Error("worker reported an error", zap.Int("code", int(code)), zap.String("text", string(text)))
 	return nil
 }
