@@ -100,6 +100,32 @@ for (const fd of [1, 3]) {
       assert.deepEqual([1, 2, 3].map((stream) => host.terminals(stream).length), [1, 1, 1]);
     });
 
+    test('that comes when the whole response is on its way changes nothing', async (t) => {
+      const host = await start(t, { fd, program: program(`({ path }) => Buffer.alloc(Number(path.slice(1)))`) });
+      for (const [i, size] of [100, 60000, 70000, 120000, 130000, 190000].entries()) {
+        const stream = 2 * i + 1;
+        host.request(stream, `/${size}`);
+        cancel(host, stream);
+        const { status, error, body } = await host.response(stream);
+        assert.ok(error?.code === 2 || body.length === size, `${size} bytes: ${status} ${error}`);
+        await host.ask(stream + 1, '/1');
+        assert.equal(host.terminals(stream).length, 1, `${size} bytes`);
+      }
+    });
+
+    test('breaks off a large response that begins after it: nobody opens the window any more', async (t) => {
+      const host = await start(t, { fd, program: program(`async ({ path, signal }) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        return path === '/whole' ? Buffer.alloc(1000000) : (async function* () { for (;;) yield Buffer.alloc(10000); })();
+      }`) });
+      host.grants = false; // as the host when it has cancelled
+      for (const [i, path] of ['/whole', '/pieces'].entries()) {
+        host.request(i + 1, path);
+        cancel(host, i + 1);
+        assert.equal((await host.response(i + 1)).error.code, 2);
+      }
+    });
+
     test('ends a stream whose source hangs, and lets the source clean up', async (t) => {
       const host = await start(t, { fd, program: program(`({ path, signal }) => {
         const { Readable } = require('stream');

@@ -55,6 +55,20 @@ for (const fd of [1, 3]) {
       });
     }
 
+    for (const read of ['body', 'text', 'json']) {
+      test(`${read}() that the handler has not awaited when it answers is no failure of the process`, async (t) => {
+        const host = await start(t, { fd, program: ['-e', `
+          require('./index.js').serve((request) => {
+            request.${read}();
+            return new Promise((resolve) => setImmediate(resolve, { status: 401 }));
+          });
+        `] });
+        host.request(1, '/', { method: 'POST', end: false });
+        assert.equal((await host.response(1)).status, 401);
+        assert.equal((await host.ask(2, '/')).status, 401);
+      });
+    }
+
     test('a long error text is cut to the frame at a character border', async (t) => {
       const host = await start(t, { fd });
       const { error } = await host.ask(1, '/throw-long?n=70000');

@@ -53,6 +53,25 @@ describe('a handler (req, res)', () => {
     assert.ok(host.frames.filter((f) => f.type === 'WINDOW').length <= 1); // Node keeps some of it
   });
 
+  for (const route of ['/throw', '/reject', '/destroy']) {
+    test(`costs nobody else anything when it fails before the body has come: ${route}`, async (t) => {
+      const host = await start(t, plain);
+      host.request(1, route, { method: 'POST', end: false });
+      assert.equal((await host.response(1)).error.code, 3);
+      assert.equal((await host.ask(2, '/hello')).status, 200);
+    });
+  }
+
+  test('may send informational responses, which the protocol does not know', async (t) => {
+    const host = await start(t, { program: program(`(req, res) => {
+      res.writeProcessing();
+      res.writeEarlyHints({ link: '</a.css>; rel=preload' });
+      res.end('ok');
+    }`) });
+    const { status, list, body } = await host.ask(1, '/');
+    assert.deepEqual([status, list, body.toString()], [200, [['content-length', '2']], 'ok']);
+  });
+
   test('answers before it has read the body', async (t) => {
     const host = await start(t, plain);
     host.request(1, '/ignore', { method: 'POST', end: false });

@@ -33,7 +33,7 @@ class Download {
 
   /** Sends bytes that end the body. */
   async sendLast(bytes) {
-    if (await this.#send(bytes, true)) this.#exchange.close();
+    await this.#send(bytes, true);
   }
 
   /** Sends all pieces of an async iterable (a Readable is one): strings or bytes. */
@@ -80,6 +80,12 @@ class Download {
       if (length > 0 || flags === END) this.#output.append(TYPE.DATA, flags, this.#exchange.stream, bytes.subarray(at, end));
       this.#window -= length;
       at = end;
+      if (flags === END) {
+        // At once, and not when it has left: the host may read it before that, and nothing may follow it on the stream.
+        this.#over = true;
+        this.#exchange.close();
+        return true;
+      }
     } while (at < bytes.length);
     // Whoever made the piece may use its memory for the next one, so it must have left.
     return this.#output.blocked ? this.#left() : true;

@@ -39,4 +39,10 @@ function describe(thrown) {
   return `${thrown.message || thrown.name}\n${inspect(thrown)}`;
 }
 
-module.exports = { BadRequest, Cancelled, InputEnded, describe };
+/** Returns a promise that may fail although nobody waits for it any more: that would end the process. */
+function quiet(promise) {
+  promise.catch(() => {});
+  return promise;
+}
+
+module.exports = { BadRequest, Cancelled, InputEnded, describe, quiet };

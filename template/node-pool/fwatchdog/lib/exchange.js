@@ -126,13 +126,13 @@ class Exchange {
       return;
     }
     output.appendWithHead(TYPE.RESP, 0, this.stream, head, body.subarray(0, room));
-    this.#startDownload().sendLast(body.subarray(room));
+    this.#startDownload((download) => download.sendLast(body.subarray(room)));
   }
 
   /** Answers with a body that comes in pieces, from an async iterable. The head leaves at once. */
   sendPieces(head, source) {
     this.#worker.output.appendWithHead(TYPE.RESP, 0, this.stream, head, null);
-    this.#startDownload().sendAll(source);
+    this.#startDownload((download) => download.sendAll(source));
   }
 
   /** Answers with an error: what the handler has thrown. */
@@ -166,10 +166,12 @@ class Exchange {
     this.#worker.closed(this);
   }
 
-  #startDownload() {
+  #startDownload(begin) {
     this.#download = new Download(this, this.#worker.output, this.#window);
     if (this.#worker.inputEnded) this.#download.endInput();
-    return this.#download;
+    begin(this.#download);
+    // What has not left at once needs WINDOWs, and the host grants none for what it has cancelled.
+    if (this.#cancelled !== null && !this.#over) this.#breakOff(this.#cancelled);
   }
 
   #breakOff(error) {

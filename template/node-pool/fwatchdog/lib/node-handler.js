@@ -2,7 +2,7 @@
 
 const http = require('node:http');
 const { Duplex, Readable } = require('node:stream');
-const { InputEnded } = require('./errors.js');
+const { InputEnded, quiet } = require('./errors.js');
 const { MAX_PAYLOAD } = require('./header.js');
 
 /**
@@ -58,7 +58,11 @@ class Connection extends Duplex {
   /** Takes the head off the front and returns what follows it. */
   #takeHead(chunk) {
     this.#head += chunk.toString('latin1');
-    const end = this.#head.indexOf('\r\n\r\n');
+    let end = this.#head.indexOf('\r\n\r\n');
+    while (end >= 0 && /^\S+ 1/.test(this.#head)) { // the protocol has no informational responses
+      this.#head = this.#head.slice(end + 4);
+      end = this.#head.indexOf('\r\n\r\n');
+    }
     if (end < 0) return Buffer.alloc(0);
     const [line, ...lines] = this.#head.slice(0, end).split('\r\n');
     this.#onHead(Number(line.split(' ')[1]), lines.map((text) => text.split(/:\s*([^]*)/, 2)));
@@ -82,6 +86,7 @@ async function* bytesOf(request) {
   let head = `${request.method} ${request.target} HTTP/1.1\r\nconnection: close\r\n`;
   for (const [name, value] of request.headers) if (!HOP_BY_HOP.has(name)) head += `${name}: ${value}\r\n`;
   let piece = request.stream.read(); // null at once when there is no body
+  quiet(Promise.resolve(piece)); // awaited below, unless the application ends the connection before that
   const chunked = piece !== null && !request.headers.has('content-length');
   if (chunked) head += 'transfer-encoding: chunked\r\n';
   yield Buffer.from(`${head}\r\n`, 'latin1');

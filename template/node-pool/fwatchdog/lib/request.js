@@ -1,6 +1,6 @@
 'use strict';
 
-const { BadRequest } = require('./errors.js');
+const { BadRequest, quiet } = require('./errors.js');
 const { Headers } = require('./headers.js');
 
 /** What a handler is called with. */
@@ -71,12 +71,12 @@ class Request {
 
   /** Returns a promise of the whole body as text (UTF-8). */
   text() {
-    return this.body().then(textOf);
+    return quiet(this.body().then(textOf));
   }
 
   /** Returns a promise of the whole body as the value of its JSON text. Anything else is a BadRequest. */
   json() {
-    return this.body().then(jsonOf);
+    return quiet(this.body().then(jsonOf));
   }
 
   /** The body piece by piece: an async iterable of Buffers. Only reading makes the host send more. */

@@ -1,5 +1,7 @@
 'use strict';
 
+const { quiet } = require('./errors.js');
+
 /**
  * The body of a request on its way in. Only what the handler has read is granted to the host again, in steps of half a
  * window, so no more than a window of it ever waits here.
@@ -60,7 +62,7 @@ class Upload {
 
   /** Returns a promise of the whole body. It may be asked for again. */
   all() {
-    this.#all ??= this.#collect();
+    this.#all ??= quiet(this.#collect());
     return this.#all;
   }
 
