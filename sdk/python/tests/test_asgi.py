@@ -13,6 +13,17 @@ import os
 import fwatchdog
 from fwatchdog.asgi import asgi
 
+background = []
+
+async def late(request, receive, send, more):
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    try:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"late", "more_body": more})
+    except Exception as error:
+        request.log("info", type(error).__name__)
+
 async def application(scope, receive, send):
     if scope["type"] == "lifespan":
         if os.environ.get("NO_LIFESPAN"):
@@ -31,6 +42,9 @@ async def application(scope, receive, send):
     start = {"type": "http.response.start", "status": 200, "headers": [(b"X-One", b"1"), (b"x-two", b"caf\\xe9")]}
     path = scope["path"]
     if path == "/raise":
+        raise RuntimeError("boom")
+    if path.startswith("/leave-behind/"):
+        background.append(asyncio.ensure_future(late(request, receive, send, path.endswith("/more"))))
         raise RuntimeError("boom")
     if path == "/silent":
         return
@@ -123,6 +137,16 @@ async def events():
             await asyncio.sleep(0.01)
     return fastapi.responses.StreamingResponse(pieces(), media_type="text/event-stream")
 
+@app.get("/quiet")
+async def quiet():
+    async def pieces():
+        try:
+            yield "hello"
+            await asyncio.Event().wait()
+        finally:
+            print("closed")
+    return fastapi.responses.StreamingResponse(pieces(), media_type="text/event-stream")
+
 @app.post("/size")
 async def size(request: fastapi.Request):
     return sum([len(piece) async for piece in request.stream()])
@@ -157,7 +181,7 @@ def test_the_scope_is_that_of_asgi_3(raw):
 
     assert seen == {
         "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": "PATCH",
         "scheme": "http",
@@ -239,6 +263,15 @@ def test_an_application_that_raises_is_an_error_with_its_stack(raw, target):
     assert "in application" in exchange.text
 
 
+@pytest.mark.parametrize("rest", ["more", "last"])
+def test_what_an_application_sends_after_it_has_raised_does_not_reach_the_host(raw, rest):
+    raw.write(req(1, "/leave-behind/" + rest))
+
+    assert raw.frame("LOG", 0).text == "OSError"
+    assert [one.kind for one in raw.exchange(1).frames] == ["ERROR"]
+    assert raw.call(2, "/echo", b"hello").body == b"hello"
+
+
 @pytest.mark.parametrize(
     "target, text",
     [("/silent", "without a complete response"), ("/half", "without a complete response"), ("/no-start", "out of turn")],
@@ -311,9 +344,18 @@ def test_fastapi_streams_in_both_directions(fastapi):
     assert fastapi.exchange(2).body == b"131072"
 
 
+def test_a_stream_of_fastapi_without_news_is_closed_when_cancelled(fastapi):
+    fastapi.write(req(1, "/quiet", method="GET"))
+    fastapi.until(lambda: fastapi.exchange_so_far(1).body == b"hello")
+    fastapi.write(cancel(1))
+
+    assert fastapi.exchange(1).code == 2
+    fastapi.until(lambda: fastapi.stderr == b"closed\n")
+
+
 def test_fastapi_runs_background_tasks_and_its_lifespan(fastapi):
     assert fastapi.call(1, "/later", method="GET").body == b'"soon"'
-    fastapi.until(lambda: b"in the background" in fastapi.stderr)
+    fastapi.until(lambda: b"in the background\n" in fastapi.stderr)
 
     fastapi.write(frame("GOAWAY"))
     fastapi.close()

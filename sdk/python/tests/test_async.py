@@ -28,6 +28,10 @@ async def handler(request):
         return pieces(request)
     if path == "/head":
         return 201, {"x-kind": "async"}, pieces(request)
+    if path == "/quiet":
+        return quiet(request)
+    if path == "/quiet-object":
+        return Quiet()
     if path == "/generator":
         return (str(number) for number in range(3))
     if path == "/loops":
@@ -52,6 +56,29 @@ async def pieces(request):
             yield b"x" * int(request.query["piece"])
     finally:
         request.log("info", "closed")
+
+async def quiet(request):
+    try:
+        yield "hello"
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        request.log("info", "closed")
+
+class Quiet:
+    source = None
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if not self.source:
+            self.source = asyncio.ensure_future(asyncio.Event().wait())
+            return "hello"
+        await self.source
+
+    async def aclose(self):
+        await self.source
 
 fwatchdog.serve(handler)
 """
@@ -121,6 +148,39 @@ def test_an_async_iterator_stops_at_its_window_and_is_closed_when_cancelled(host
     assert exchange.logs == [(1, "closed")]
 
 
+def test_an_async_iterator_without_news_is_closed_when_cancelled(host):
+    host.write(req(1, "/quiet"))
+    host.frame("DATA", 1)
+    host.write(cancel(1))
+
+    exchange = host.exchange(1)
+    assert exchange.code == 2
+    assert exchange.logs == [(1, "closed")]
+
+
+def test_an_async_iterator_may_be_cancelled_while_it_is_closed(host):
+    host.write(req(1, "/quiet-object"))
+    host.frame("DATA", 1)
+    host.write(cancel(1))
+
+    assert host.exchange(1).code == 2
+
+
+def test_an_async_iterator_that_is_cancelled_by_the_function_is_an_error(program):
+    source = """
+import asyncio, fwatchdog
+async def handler(request):
+    return pieces()
+async def pieces():
+    yield "hello"
+    raise asyncio.CancelledError
+fwatchdog.serve(handler)
+"""
+    with worker(program(source)) as host:
+        assert host.call(1).code == 3
+        assert host.call(2).code == 3
+
+
 def test_all_requests_run_on_one_loop_which_never_rests(host):
     host.call(1, "/sleep?ms=1")
     assert host.call(2, "/loops").body == b"1"
@@ -158,3 +218,73 @@ def test_a_worker_with_an_async_handler_finishes_before_it_leaves(host):
     assert host.exchange(1).body == b"slept"
     host.close()
     assert host.exit_code() == 0
+
+
+OWN_LOOP = """
+import asyncio
+import concurrent.futures
+import threading
+import fwatchdog
+
+answered = threading.Event()
+
+async def size(request):
+    return sum([len(piece) async for piece in request.stream])
+
+def handler(request):
+    if request.path == "/run":
+        return str(asyncio.run(size(request)))
+    if request.path == "/run-in-thread":
+        with concurrent.futures.ThreadPoolExecutor() as executor:
+            return str(executor.submit(asyncio.run, size(request)).result())
+    if request.path == "/impatient":
+        try:
+            asyncio.run(asyncio.wait_for(size(request), 0.01))
+        except asyncio.TimeoutError:
+            request.log("info", "closed")
+            return str(answered.wait(10))
+    answered.set()
+    return "answered"
+
+fwatchdog.serve(handler)
+"""
+
+
+@pytest.mark.parametrize("places", [1, 2])
+@pytest.mark.parametrize("target", ["/run", "/run-in-thread"])
+def test_an_ordinary_handler_may_read_its_upload_on_a_loop_of_its_own(program, places, target):
+    with worker(program(OWN_LOOP), concurrency=places) as host:
+        for stream in range(1, 4):
+            host.write(req(stream, target, b"abc", end=False))
+            host.ping()
+            host.write(data(stream, b"def"), data(stream, end=True))
+            assert host.exchange(stream).body == b"6"
+        host.write(req(4, target, end=False), data(4, b"abc"))
+        host.ping()
+        host.write(cancel(4))
+        assert host.exchange(4).code == 2
+
+        assert host.call(5).body == b"answered"
+        host.write(frame("GOAWAY"))
+        host.close()
+        assert host.exit_code() == 0
+        assert host.stderr == b""
+
+
+def test_a_loop_of_a_handlers_own_may_be_closed_before_what_it_waits_for_has_come(program):
+    with worker(program(OWN_LOOP), concurrency=2) as host:
+        host.write(req(1, "/impatient", end=False))
+        host.frame("LOG", 1)
+
+        assert host.call(2).body == b"answered"
+        assert host.exchange(1).body == b"True"
+
+
+def test_a_loop_of_a_handlers_own_does_not_keep_the_only_thread(program):
+    with worker(program(OWN_LOOP)) as host:
+        assert host.call(1).body == b"answered"
+        host.write(req(2, "/impatient", end=False))
+
+        assert host.exchange(2).body == b"True"
+        assert host.call(3).body == b"answered"
+        assert [one.text for one in host.frames if one.kind == "LOG"] == ["closed"]

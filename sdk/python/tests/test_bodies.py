@@ -1,5 +1,6 @@
 """Bodies in both directions, whole and in pieces, and their windows."""
 
+import array
 import time
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_response_may_begin_before_the_request_has_ended(host):
         assert host.frame("DATA", 1, number).body == piece
     host.write(data(1, end=True))
     assert host.exchange(1).body == b"onetwothree"
+
+
+def test_a_piece_may_be_a_view_of_items_larger_than_a_byte_or_of_every_other_byte(program):
+    source = """
+import array, fwatchdog
+fwatchdog.serve(lambda request: iter([memoryview(array.array("I", range(1000))), memoryview(b"abcdef")[::2], "end"]))
+"""
+    with worker(program(source)) as host:
+        assert host.call(1).body == array.array("I", range(1000)).tobytes() + b"aceend"
 
 
 def test_five_megabytes_are_echoed_while_they_come(host):

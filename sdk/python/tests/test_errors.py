@@ -119,6 +119,25 @@ fwatchdog.serve(lambda request: Pieces())
         assert host.call(2).status == 200
 
 
+def test_a_stream_ends_only_once(program):
+    source = """
+import fwatchdog
+def handler(request):
+    for text in ("first", "second"):
+        request.stream.fail(3, text)
+    request.stream.finish()
+    try:
+        request.stream.begin(fwatchdog.response.encode_head(200, []), b"late", last=True)
+    except fwatchdog.Cancelled:
+        return fwatchdog.response.SENT
+fwatchdog.serve(handler)
+"""
+    with worker(program(source)) as host:
+        assert host.call(1).text == "first"
+        assert host.call(2).text == "first"
+        assert all(one.kind == "ERROR" for one in host.frames if one.kind not in ("HELLO", "READY"))
+
+
 def test_an_exit_in_a_handler_ends_the_process_without_an_answer(host):
     host.write(req(1, "/exit?code=3"))
 

@@ -36,6 +36,7 @@ class Pipes:
         self.window = frame.DEFAULT_WINDOW  # with what each direction of a stream starts
         self.limit = limit  # the largest payload that we may send
         self.eof = False  # the host has closed its end
+        self.loop: Any = None  # the worker's event loop: while a handler runs there, the handler's thread reads
         self._leaving = False  # the host said GOAWAY
         self._places = places  # how many requests are taken at once
         self._newest = 0  # the highest number of a stream so far
@@ -135,7 +136,7 @@ class Pipes:
         self.wait(lambda: False, 0)
 
     async def wait_async(self, ready: Callable[[], object]) -> None:
-        """Waits as wait does, and lets the event loop run meanwhile. Some other thread must be in wait."""
+        """Waits as wait does, and lets the event loop run meanwhile."""
         import asyncio
 
         loop = asyncio.get_running_loop()
@@ -146,7 +147,17 @@ class Pipes:
                     return
                 future = loop.create_future()
                 self._futures.append((loop, future))
+                if loop is not self.loop and not self._reading:
+                    self._read_aside()
             await future
+
+    def _read_aside(self) -> None:
+        """Reads in a thread of its own until no request is open. The lock is held.
+
+        An event loop that the handler has made itself may run in the very thread that would read otherwise.
+        """
+        arguments = (lambda: not self.streams,)
+        threading.Thread(target=self.wait, args=arguments, name="fwatchdog-reader", daemon=True).start()
 
     def wake(self) -> None:
         """Lets everything that waits look again: something has changed that the pipe does not tell."""
@@ -197,7 +208,10 @@ class Pipes:
             os.write(self._alarm_sink, b"!")
         while self._futures:
             loop, future = self._futures.pop()
-            loop.call_soon_threadsafe(lambda future=future: future.done() or future.set_result(None))
+            try:
+                loop.call_soon_threadsafe(lambda future=future: future.done() or future.set_result(None))
+            except RuntimeError:  # a loop of the function's own, which has been closed: nobody waits there any more
+                pass
 
     def _split(self, chunk: bytes) -> List[frame.Frame]:
         if not chunk:
@@ -261,8 +275,10 @@ class Pipes:
         self.flush()
 
     def end(self, stream: Stream, last: bytes) -> None:
-        """Sends a stream's terminal frame, its only one."""
+        """Sends a stream's terminal frame, unless it has had one: another thread may have been faster."""
         with self.lock:
+            if not stream.open:
+                return
             stream.open = False
             del self.streams[stream.number]
             self.send(last)

@@ -6,6 +6,7 @@ import json
 from typing import Any, AsyncIterable, Dict, Iterable, Iterator, List, Mapping, Tuple, Union
 
 from . import frame
+from .errors import Cancelled
 from .stream import Stream
 
 Value = Union[str, bytes, int]
@@ -60,19 +61,35 @@ def write(stream: Stream, head: bytes, body: Any) -> None:
 
 
 async def write_async(stream: Stream, head: bytes, body: Any) -> None:
-    """Sends a response as write does, and lets the event loop run meanwhile."""
+    """Sends a response as write does, and lets the event loop run meanwhile. A CANCEL ends it between two pieces, too."""
+    import asyncio  # here, because it takes longer to import than all of this package
+
     pieces = body.__aiter__()
+    watch = asyncio.ensure_future(_break_off(stream, asyncio.current_task()))
     try:
-        stream.begin(head)
-        stream.poll()
-        async for piece in pieces:
-            await stream.write_async(_to_bytes(piece))
+        try:
+            stream.begin(head)
             stream.poll()
-        stream.finish()
-    finally:
-        close = getattr(pieces, "aclose", None)
-        if close:
-            await close()
+            async for piece in pieces:
+                await stream.write_async(_to_bytes(piece))
+                stream.poll()
+            stream.finish()
+        finally:
+            watch.cancel()
+            close = getattr(pieces, "aclose", None)
+            if close:
+                await close()
+    except asyncio.CancelledError:  # the watch's, which may come as late as in close
+        if not stream.cancelled:
+            raise
+        raise Cancelled("nobody waits for the rest of the response") from None
+
+
+async def _break_off(stream: Stream, writer: Any) -> None:
+    """Ends a task that writes a response which nobody waits for any more: its next piece may never come."""
+    await stream.wait_over()
+    if stream.cancelled:
+        writer.cancel()
 
 
 def _parts(response: Tuple[Any, ...]) -> Tuple[int, ResponseHeaders, Body]:
@@ -126,6 +143,8 @@ def _to_text(value: Value) -> str:
 def _to_bytes(piece: Any) -> frame.Bytes:
     if isinstance(piece, str):
         return piece.encode()
-    if isinstance(piece, (bytes, bytearray, memoryview)):
+    if isinstance(piece, memoryview):
+        return piece.tobytes()  # its items may be larger than a byte
+    if isinstance(piece, (bytes, bytearray)):
         return piece
     raise TypeError("a piece of type %s; it must be str or bytes" % type(piece).__name__)

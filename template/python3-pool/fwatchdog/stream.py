@@ -133,10 +133,13 @@ class Stream:
         room = max(0, self._pipes.limit - len(head))
         end = last and len(body) <= room
         data = frame.encode_response(self.number, head, body[:room], end, self._pipes.limit)
-        if end:
-            self._pipes.end(self, data)
-        else:
-            self._pipes.send(data)
+        with self._pipes.lock:
+            if not self.open:  # a task that the handler has left behind comes too late
+                raise Cancelled("the stream has ended")
+            if end:
+                self._pipes.end(self, data)
+            else:
+                self._pipes.send(data)
         return memoryview(body)[room:]
 
     def write(self, data: frame.Bytes) -> None:
@@ -171,7 +174,7 @@ class Stream:
             self._pipes.end(self, frame.encode_data(self.number, b"", True))
 
     def fail(self, code: int, text: str) -> None:
-        """Ends the stream with ERROR."""
+        """Ends the stream with ERROR, unless it has ended."""
         self._pipes.end(self, frame.encode_error(self.number, code, text, self._pipes.limit))
 
     def _writable(self) -> bool:

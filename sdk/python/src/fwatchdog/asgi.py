@@ -13,7 +13,8 @@ from .request import Request
 Event = Dict[str, Any]
 Application = Callable[[Event, Callable[[], Awaitable[Event]], Callable[[Event], Awaitable[None]]], Awaitable[Any]]
 
-_VERSIONS = {"version": "3.0", "spec_version": "2.4"}
+# From 2.4 on Starlette would learn that a client has gone only when it sends, which a stream without news never does.
+_VERSIONS = {"version": "3.0", "spec_version": "2.3"}
 
 
 def asgi(application: Application) -> _Handler:

@@ -17,7 +17,7 @@ class Loop:
 
     def __init__(self, pipes: Pipes) -> None:
         self._pipes = pipes
-        self._loop = asyncio.new_event_loop()
+        self._loop = pipes.loop = asyncio.new_event_loop()
         threading.Thread(target=self._run, name="fwatchdog-loop", daemon=True).start()
 
     def run(self, awaitable: Awaitable[Any]) -> Any:
