@@ -263,6 +263,9 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 		s.watch.Begin(begun)
 		v := judge(errTooLarge)
 		s.turnAway(ctx, v, begun, "")
+		if c, ok := ctx.Conn().(*conn); ok {
+			c.unread.Store(true) // the client may not have waited
+		}
 		return v.status
 	}
 	return http.StatusContinue

@@ -65,8 +65,12 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // outgrow reports whether the connection can be moved, and makes it go when fasthttp closes it.
 func (c *conn) outgrow() bool {
-	c.outgrown.Store(c.moveTo != nil)
-	return c.moveTo != nil
+	if c.moveTo == nil {
+		return false
+	}
+	c.unread.Store(false) // the last request's body has come since: this head stands behind it
+	c.outgrown.Store(true)
+	return true
 }
 
 // endOfHead stands behind the head of a request.

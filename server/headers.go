@@ -71,6 +71,7 @@ func connectionOf(header []exchange.Field) (list []byte) {
 // peek returns the value of the first header of this name, which is in lower case. Fasthttp's own Peek finds only one that is
 // written like its argument, since names are passed on as they came.
 func peek(h *fasthttp.RequestHeader, name string) []byte {
+	unfold(h.RawHeaders())
 	for key, value := range h.AllInOrder() {
 		if is(key, name) {
 			return value
@@ -79,9 +80,33 @@ func peek(h *fasthttp.RequestHeader, name string) []byte {
 	return nil
 }
 
+// unfold makes one line of headers that go on on the next (RFC 9112 section 5.2). Fasthttp does it in place, each time that it goes
+// through the headers, and so would add the end of the value once more.
+func unfold(raw []byte) {
+	for i := 0; ; i++ {
+		next := bytes.IndexByte(raw[i:], '\n')
+		if i += next; next < 0 || i+1 >= len(raw) {
+			return
+		}
+		if raw[i+1] != ' ' && raw[i+1] != '\t' {
+			continue
+		}
+		raw[i] = ' '
+		if i > 0 && raw[i-1] == '\r' {
+			raw[i-1] = ' '
+		}
+	}
+}
+
+// hasBody reports whether the request has a body, be it empty where its length is not declared.
+func hasBody(h *fasthttp.RequestHeader) bool {
+	length := h.ContentLength()
+	return length > 0 || length == -1
+}
+
 // showExpect lets fasthttp see the Expect of a request with a body, however that is written.
 func showExpect(h *fasthttp.RequestHeader) (unchanged fasthttp.RequestConfig) {
-	if length := h.ContentLength(); length > 0 || length == -1 {
+	if hasBody(h) {
 		if value := peek(h, "expect"); len(value) > 0 {
 			h.SetBytesV(fasthttp.HeaderExpect, value)
 		}

@@ -117,7 +117,9 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 	r.Method, r.Target = h.Method(), h.RequestURI()
 	c.method = methodLabel(r.Method)
 	c.logged = s.logged(h)
-	s.readHeader(h, c)
+	if !s.readHeader(h, c) {
+		return errHeaderName
+	}
 	body := ctx.RequestBodyStream()
 	length := h.ContentLength()
 	switch {
@@ -152,12 +154,15 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 }
 
 // readHeader takes over the headers, but for those that concern the connection only, and sees to it that the call has
-// an id.
-func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) {
+// an id. It reports whether their names are some: behind one that is none, which fasthttp lets through, a server may not see the
+// rest of the head, and take the body for the next request.
+func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) (valid bool) {
 	r := &c.Request
+	valid = true
 	var said wishes
 	chunked := h.ContentLength() < 0
 	for key, value := range h.AllInOrder() {
+		valid = valid && len(key) > 0 && isToken(key)
 		if said.take(key, value) || s.withholds(key, value, chunked) {
 			continue
 		}
@@ -167,8 +172,12 @@ func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) {
 		r.Header = append(r.Header, exchange.Field{Key: key, Value: value})
 	}
 	r.Timeout = s.timeout(said.timeout)
+	if hasBody(h) || !h.IsHTTP11() {
+		said.upgrade = nil // of a tunnel and an upload both would read from the connection
+	}
 	s.obey(r, said.connection, said.upgrade)
 	s.addHeader(c)
+	return valid
 }
 
 // wishes is what a request says to whoever answers it.

@@ -34,7 +34,12 @@ func (s *Server) join(ctx *fasthttp.RequestCtx, c *call) {
 func (s *Server) sendUntilClose(ctx *fasthttp.RequestCtx, c *call) {
 	ctx.Response.Header.SetConnectionClose()
 	body := &c.body
+	by := time.Time{}
+	if s.cfg.Profile.WholeTimeouts && s.cfg.WriteTimeout > 0 {
+		by = c.start.Add(s.cfg.WriteTimeout) // what limit has set is gone by then
+	}
 	s.takeOver(ctx, &heir{
+		by:   by,
 		send: func(client net.Conn) { _, _ = body.WriteTo(client) }, // it has noted how it ended
 		end:  func() { _ = body.Close() },                           // as above
 	})
@@ -43,6 +48,7 @@ func (s *Server) sendUntilClose(ctx *fasthttp.RequestCtx, c *call) {
 // heir is a call whose answer goes on when the handler has returned, without fasthttp.
 type heir struct {
 	send func(client net.Conn) // what follows the head
+	by   time.Time             // when that must be sent; zero: no limit, or one of its own
 	end  func()                // ends the call
 }
 
@@ -63,7 +69,7 @@ func (s *Server) takeOver(ctx *fasthttp.RequestCtx, h *heir) {
 			_ = client.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)) // a closed connection fails in Write
 		}
 		if _, err := client.Write(head); err == nil {
-			_ = client.SetWriteDeadline(time.Time{}) // as above
+			_ = client.SetWriteDeadline(h.by) // as above
 			h.send(client)
 		}
 		h.end()

@@ -124,3 +124,18 @@ func TestATunnelIsClosedWhoseClientIsGone(t *testing.T) {
 	f.stop()
 	u.is(t, 0, 1)
 }
+
+func TestARequestWithABodyOrOfHTTP10BecomesNoTunnel(t *testing.T) {
+	u := &tunnel{}
+	f := switching(t, u, now())
+	for name, request := range map[string]string{
+		"chunks":    get("/", "Connection: Upgrade", "Upgrade: websocket", "Transfer-Encoding: chunked") + "2\r\nok\r\n0\r\n\r\n",
+		"two bytes": get("/", "Connection: Upgrade", "Upgrade: websocket", "Content-Length: 2") + "ok",
+		"HTTP/1.0":  "GET / HTTP/1.0\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+	} {
+		if a := f.send(request); a.StatusCode != 200 || a.body != "plain" {
+			t.Errorf("%s: got %d %q", name, a.StatusCode, a.body)
+		}
+	}
+	u.is(t, 0, 0)
+}

@@ -52,7 +52,7 @@ func judge(err error) verdict {
 		return verdict{status: http.StatusRequestEntityTooLarge, text: errTooLarge.Error()}
 	case errors.Is(err, errTooSlow):
 		return verdict{status: http.StatusRequestTimeout, text: errTooSlow.Error()}
-	case errors.Is(err, exchange.ErrBody):
+	case errors.Is(err, exchange.ErrBody), errors.Is(err, errHeaderName):
 		return verdict{status: http.StatusBadRequest, text: text}
 	}
 	return verdict{status: http.StatusInternalServerError, text: text}
@@ -128,6 +128,9 @@ func judgeRefusal(e *exchange.RefusedError) verdict {
 
 // errVerb is a verb that does not reach the function.
 var errVerb = errors.New("this method is not allowed")
+
+// errHeaderName is a request that cannot be passed on: see readHeader.
+var errHeaderName = errors.New("the name of a header is not valid")
 
 // errBadHeader is a response that cannot be sent: to send it would let a header's text end the header.
 var errBadHeader = errors.New("the function answered with an invalid header")

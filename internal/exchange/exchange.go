@@ -49,7 +49,7 @@ type Request struct {
 	Timeout time.Duration
 	// CallID names the request in logs.
 	CallID []byte
-	// Upgrade is the protocol that the client would go over to; empty where it would not, or may not.
+	// Upgrade is the protocol that the client would go over to; empty where it would not, or may not, or where there is a body.
 	Upgrade []byte
 }
 

@@ -183,6 +183,7 @@ func TestServerSeesTheRequestByteForByte(t *testing.T) {
 			"GET /base/ HTTP/1.1\r\nHost: h\r\nx-B: 1\r\nX-a: 2\r\nx-b: \r\n\r\n"},
 		{"no host", exchange.Request{Method: []byte("ODD"), Target: []byte("/")}, "ODD /base/ HTTP/1.1\r\nHost: 127.0.0.1"},
 		{"absolute target", get("http://other:1/a?b"), "GET /base/a?b HTTP/1.1\r\nHost: h\r\n\r\n"},
+		{"absolute target without a path", get("http://other:1?b/c"), "GET /base/?b/c HTTP/1.1\r\nHost: h\r\n\r\n"},
 		{"a body that is said to be empty", with(get("/"), "content-length", "0"),
 			"GET /base/ HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"},
 	} {
@@ -283,21 +284,6 @@ func TestBrokenUploadsEndTheExchangeWithTheClientsError(t *testing.T) {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, fmt.Errorf("%w: gone", exchange.ErrBody) }
-
-func TestProtocolIsNotSwitchedWithinABody(t *testing.T) {
-	r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {
-		head(in)
-		fmt.Fprint(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-		_, _ = io.Copy(io.Discard, in)
-	})
-	body := newCloser(nil)
-	body.Reader = &stuckReader{body}
-	req := exchange.Request{Method: []byte("POST"), Target: []byte("/"), Upgrade: []byte("websocket"), Stream: body, Length: -1}
-	got := r.ask(t.Context(), req)
-	if !errors.As(got.err, new(*forward.BrokenError)) || got.Tunnel != nil {
-		t.Errorf("got %d, %v", got.Status, got.err)
-	}
-}
 
 func TestAnswerMayComeBeforeTheUploadEnds(t *testing.T) {
 	r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {

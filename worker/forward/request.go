@@ -107,8 +107,12 @@ func path(target []byte) []byte {
 	if !absolute || target[0] == '/' {
 		return target
 	}
-	if i := bytes.IndexAny(rest, "/?"); i >= 0 {
+	_, query, asks := bytes.Cut(rest, []byte("?"))
+	switch i := bytes.IndexAny(rest, "/?"); {
+	case i >= 0 && rest[i] == '/':
 		return rest[i:]
+	case asks:
+		return append([]byte("/?"), query...)
 	}
 	return []byte("/")
 }

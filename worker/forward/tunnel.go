@@ -1,7 +1,6 @@
 package forward
 
 import (
-	"errors"
 	"io"
 	"net"
 	"time"
@@ -16,9 +15,6 @@ var _ exchange.Tunnel = (*tunnel)(nil)
 
 // tunnel answers that the protocol is switched. There is no time limit from here on.
 func (t *trip) tunnel() error {
-	if t.upload != nil && !t.upload.finishes() { // both would read from the client's connection
-		return &BrokenError{Err: errors.New("it switches protocols within the request's body")}
-	}
 	t.copyHead()
 	t.deadline = time.Time{}
 	t.cn.limit(t.deadline)
