@@ -156,7 +156,7 @@ final class Stream implements Runnable {
                 return;
             }
             output.awaitRoom();
-            output.append(Messages.data(number, n, false), body, from, n);
+            append(Messages.data(number, n, false), body, from, n);
             output.flush();
             from += n;
         }
@@ -221,14 +221,12 @@ final class Stream implements Runnable {
     }
 
     private void fail(Throwable raised) {
-        if (raised instanceof VirtualMachineError && !(raised instanceof StackOverflowError)) {
-            Exit.now(Exit.BROKEN, "a handler broke the JVM", raised);
-        }
+        Exit.ifBroken(raised);
         Encoder error;
         if (unwanted()) {
             error = Messages.error(number, Messages.CANCELLED, "cancelled", limits.maxPayload);
         } else if (raised instanceof BadRequestException) {
-            error = Messages.error(number, Messages.BAD_REQUEST, raised.getMessage(), limits.maxPayload);
+            error = Messages.error(number, Messages.BAD_REQUEST, Raised.message(raised), limits.maxPayload);
         } else {
             error = Messages.error(number, Messages.RAISED, Raised.describe(raised), limits.maxPayload);
         }
@@ -245,6 +243,24 @@ final class Stream implements Runnable {
         }
     }
 
+    /** Queues a part of the body. Another thread of the handler's may come here after the handler's own ended the response. */
+    private void append(Encoder head, byte[] body, int offset, int count) throws IOException {
+        streams.lock.lock();
+        try {
+            requireOpen();
+            streams.output.append(head, body, offset, count);
+        } finally {
+            streams.lock.unlock();
+        }
+    }
+
+    /** The lock is held. */
+    private void requireOpen() throws IOException {
+        if (ended) {
+            throw new IOException("the response has ended");
+        }
+    }
+
     /** Sends the terminal frame, unless one has been sent. */
     private void end(Encoder head, byte[] body, int offset, int count) {
         streams.lock.lock();
@@ -253,6 +269,7 @@ final class Stream implements Runnable {
                 return;
             }
             ended = true;
+            signal();
             streams.remove(this);
             streams.output.append(head, body, offset, count);
         } finally {
@@ -264,9 +281,6 @@ final class Stream implements Runnable {
     private int takeWindow(int most) throws IOException {
         streams.lock.lock();
         try {
-            if (ended) {
-                throw new IOException("the response has ended");
-            }
             while (sendWindow == 0) {
                 await("the host takes no more of the response");
             }
@@ -286,6 +300,7 @@ final class Stream implements Runnable {
         if (cancelled) {
             throw new CancelledException();
         }
+        requireOpen();
         if (hostGone) {
             throw new IOException(whenHostGone);
         }

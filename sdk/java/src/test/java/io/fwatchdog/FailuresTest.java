@@ -143,10 +143,49 @@ class FailuresTest {
             int stream = host.call("/late");
             assertEquals("200 ", host.answer(stream).text());
             assertEquals("200 fine", host.answer(host.call("/after-late")).text());
-            Received log = host.next("LOG", f -> f.type == Frame.LOG);
-            assertEquals(0, log.stream);
-            assertEquals("\1late: the response has ended", new String(log.payload, "UTF-8"));
+            assertEquals("\1late: the response has ended", nextLog(host));
             host.assertNothing(50, "a frame on a stream that has ended", f -> f.stream == stream);
+        }
+    }
+
+    @Test
+    void aThreadThatStillReadsTheRequestIsToldOfTheAnswer() throws Exception {
+        try (Host host = Host.start(Pipe.FD1, Misbehaving.class)) {
+            host.greet();
+            assertEquals("413 ", host.answer(host.open("/leave-a-reader")).text());
+            assertEquals("\1left behind: the response has ended", nextLog(host));
+        }
+    }
+
+    @Test
+    void aThreadThatStillWaitsForWindowIsToldOfTheEnd() throws Exception {
+        try (Host host = Host.start(Pipe.FD1, Misbehaving.class)) {
+            host.greet();
+            int stream = host.open("/leave-a-writer");
+            FlowTest.takeOneWindow(host, stream);
+            host.data(stream, new byte[0], true);
+            assertEquals("ERROR 3 too late", host.answer(stream).text());
+            assertEquals("\1left behind: the response has ended", nextLog(host));
+        }
+    }
+
+    @Test
+    void anExceptionThatThrowsWhenItIsToldIsAnOrdinaryFailure() throws Exception {
+        try (Host host = Host.start(Pipe.FD1, Misbehaving.class)) {
+            host.greet();
+            Answer answer = host.answer(host.call("/untellable"));
+            assertEquals("ERROR 3 io.fwatchdog.Misbehaving$Untellable", answer.text());
+            assertTrue(answer.errorText.endsWith("throws java.lang.NoClassDefFoundError"), answer.errorText);
+            assertEquals("200 fine", host.answer(host.call("/")).text());
+        }
+    }
+
+    @Test
+    void aBadRequestWithoutAMessageIsErrorFiveWithItsClass() throws Exception {
+        try (Host host = Host.start(Pipe.FD1, Misbehaving.class)) {
+            host.greet();
+            assertEquals("ERROR 5 io.fwatchdog.Misbehaving$Speechless", host.answer(host.call("/bad-without-a-message")).text());
+            assertEquals("200 fine", host.answer(host.call("/")).text());
         }
     }
 
@@ -165,5 +204,12 @@ class FailuresTest {
             assertEquals("200 fine", host.answer(host.call("/retire")).text());
             assertEquals("worn out", new String(host.next("GOAWAY", f -> f.type == Frame.GOAWAY).payload, "UTF-8"));
         }
+    }
+
+    /** Level and text of the next LOG, which is to belong to no stream. */
+    private static String nextLog(Host host) throws Exception {
+        Received log = host.next("LOG", f -> f.type == Frame.LOG);
+        assertEquals(0, log.stream);
+        return new String(log.payload, "UTF-8");
     }
 }

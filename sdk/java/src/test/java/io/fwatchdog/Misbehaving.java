@@ -2,6 +2,7 @@ package io.fwatchdog;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
 
@@ -53,6 +54,15 @@ final class Misbehaving {
                 return Response.of(200).body((OutputStream out) -> lateBody = out);
             case "/after-late":
                 return goOnWithTheLateOne();
+            case "/leave-a-reader":
+                awaitWaiting(leaveBehind(request, () -> request.stream().read()));
+                return Response.of(413);
+            case "/leave-a-writer":
+                return Response.of(200).body((OutputStream out) -> leaveAWriter(request, out));
+            case "/untellable":
+                throw new Untellable();
+            case "/bad-without-a-message":
+                throw new Speechless();
             case "/stdin":
                 return Response.of(200).body(Integer.toString(System.in.read()));
             case "/retire":
@@ -83,6 +93,59 @@ final class Misbehaving {
 
     private static Response overflow(Request request) {
         return overflow(request);
+    }
+
+    /** Fails while another thread writes, once the host has said by the end of the request that the window is used up. */
+    private static void leaveAWriter(Request request, OutputStream out) throws IOException {
+        Thread writer = leaveBehind(request, () -> {
+            out.write(new byte[2 * Host.WINDOW]);
+            return null;
+        });
+        request.body();
+        awaitWaiting(writer);
+        throw new IllegalStateException("too late");
+    }
+
+    /** Starts a thread that the answer does not wait for, and that logs how it ended. */
+    private static Thread leaveBehind(Request request, Callable<?> task) {
+        Thread thread = new Thread(() -> {
+            try {
+                task.call();
+            } catch (Exception e) {
+                request.log(Level.INFO, "left behind: " + e.getMessage());
+            }
+        });
+        thread.start();
+        return thread;
+    }
+
+    static void awaitWaiting(Thread thread) {
+        while (thread.getState() != Thread.State.WAITING) {
+            Thread.yield();
+        }
+    }
+
+    /** Loads its message when asked for it, of a class that is not there. */
+    private static final class Untellable extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        @Override
+        public String getMessage() {
+            throw new NoClassDefFoundError("Texts");
+        }
+    }
+
+    private static final class Speechless extends BadRequestException {
+        private static final long serialVersionUID = 1;
+
+        Speechless() {
+            super("");
+        }
+
+        @Override
+        public String getMessage() {
+            return null;
+        }
     }
 
     /** Goes on with an answer that has long ended. */

@@ -2,10 +2,11 @@ package io.fwatchdog;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -152,12 +153,65 @@ class OutputTest {
             }
             Thread streaming = new Thread(output::awaitRoom);
             streaming.start();
-            while (streaming.getState() != Thread.State.WAITING) {
-                Thread.yield();
-            }
+            Misbehaving.awaitWaiting(streaming);
             writes.permits.release(100);
             streaming.join();
             writer.join();
         });
+    }
+
+    @Test
+    void whatAnotherThreadOfTheHandlersWritesIsNeverBehindTheEnd() {
+        assertTimeoutPreemptively(PATIENCE, () -> {
+            Writes writes = new Writes(1);
+            Output output = new Output(writes, false);
+            Streams streams = new Streams(output, 1);
+            List<Thread> others = new ArrayList<>();
+            List<IOException> refused = Collections.synchronizedList(new ArrayList<IOException>());
+            streams.accept(request -> Response.of(200).body((OutputStream out) -> {
+                Thread other = new Thread(() -> {
+                    try {
+                        out.write(1);
+                        out.flush();
+                    } catch (IOException e) {
+                        refused.add(e);
+                    }
+                });
+                others.add(other);
+                other.start();
+                Misbehaving.awaitWaiting(other); // for room
+                throw new IllegalStateException("took too long");
+            }));
+            writes.begun.acquire();
+            append(output, 1);
+            Thread writer = new Thread(output::flush);
+            writer.start();
+            writes.begun.acquire();
+            for (int i = 0; i < 5; i++) {
+                append(output, Frame.MAX_PAYLOAD);
+            }
+            Encoder request = Host.request(7, 0, "GET", "/", new byte[0], true);
+            byte[] payload = Arrays.copyOfRange(request.bytes, Frame.HEADER_BYTES, request.length);
+            Stream stream = new Stream(7, payload, true, streams, new Limits(Frame.MAX_PAYLOAD, Host.WINDOW));
+            streams.open(stream);
+            stream.run();
+            writes.permits.release(100);
+            others.get(0).join();
+            output.drain();
+            assertEquals(Arrays.asList(Frame.RESP, Frame.ERROR), typesOn(7, writes));
+            assertEquals("the response has ended", refused.get(0).getMessage());
+        });
+    }
+
+    private static List<Integer> typesOn(int stream, Writes writes) {
+        List<Integer> types = new ArrayList<>();
+        for (byte[] write : writes.all) {
+            for (int at = 0; at < write.length; at += Frame.HEADER_BYTES + Frame.getInt(write, at + 8)) {
+                if (Frame.getInt(write, at + 4) == stream) {
+                    types.add((int) write[at + 2]);
+                }
+            }
+        }
+        return types;
     }
 }

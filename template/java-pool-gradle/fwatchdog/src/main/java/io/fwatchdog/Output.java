@@ -20,7 +20,7 @@ final class Output implements Runnable {
     /** User code writes to the same descriptor, so that no write may be larger than what is never torn. */
     private final boolean shared;
 
-    private final ReentrantLock lock = new ReentrantLock();
+    private final ReentrantLock lock = SpinLock.create();
     private final Condition written = lock.newCondition();
     // lock guards the rest.
     private byte[] pending = new byte[Frame.MAX_PAYLOAD];

@@ -25,7 +25,7 @@ final class Crew {
     private final boolean preemptive;
     private final Output output;
 
-    private final ReentrantLock lock = new ReentrantLock();
+    private final ReentrantLock lock = SpinLock.create();
     // lock guards the rest.
     private final ArrayDeque<Stream> waiting = new ArrayDeque<>();
     /** A stack: the one that worked last has the warmest caches. */

@@ -18,6 +18,13 @@ final class Exit {
     private Exit() {
     }
 
+    /** Ends the process when what user code has thrown says that the JVM is broken; a stack that overflowed is unwound by now. */
+    static void ifBroken(Throwable raised) {
+        if (raised instanceof VirtualMachineError && !(raised instanceof StackOverflowError)) {
+            now(BROKEN, "a handler broke the JVM", raised);
+        }
+    }
+
     /**
      * Ends the process at once. No shutdown hook runs: one that waits for a request in flight would keep a worker alive
      * that can answer no more.

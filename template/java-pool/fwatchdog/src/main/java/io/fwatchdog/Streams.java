@@ -11,7 +11,7 @@ final class Streams {
     final Output output;
     private final int concurrency;
 
-    final ReentrantLock lock = new ReentrantLock();
+    final ReentrantLock lock = SpinLock.create();
     private final Condition ended = lock.newCondition();
     // lock guards the rest.
     private final Map<Integer, Stream> open = new HashMap<>();
