@@ -5,8 +5,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"os"
+	"path"
+	"path/filepath"
 
 	"fwatchdog/internal/exchange"
 )
@@ -16,7 +20,19 @@ import (
 type Files struct{ handler http.Handler }
 
 // New returns the files below folder.
-func New(folder string) *Files { return &Files{http.FileServer(http.Dir(folder))} }
+func New(folder string) *Files { return &Files{http.FileServer(plain(folder))} }
+
+// plain is the files and folders below a folder: whoever opens a named pipe, or a device, may wait for ever.
+type plain string
+
+// Open is part of http.FileSystem.
+func (p plain) Open(name string) (http.File, error) {
+	info, err := os.Stat(filepath.Join(string(p), filepath.FromSlash(path.Clean("/"+name))))
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return nil, fs.ErrNotExist
+	}
+	return http.Dir(p).Open(name)
+}
 
 // Do answers x. What is larger than one piece is streamed.
 func (f *Files) Do(ctx context.Context, x *exchange.Exchange) error {
@@ -26,8 +42,7 @@ func (f *Files) Do(ctx context.Context, x *exchange.Exchange) error {
 	}
 	w := newWriter(r.Method == http.MethodHead)
 	go w.run(f.handler, r)
-	w.fill(&x.Response)
-	return nil
+	return w.fill(ctx, &x.Response)
 }
 
 // request is what the handler needs of a request. Nothing of it is the server's memory: a handler may outlive Do.

@@ -1,6 +1,7 @@
 package static
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -75,9 +76,14 @@ func (w *writer) Write(p []byte) (int, error) {
 	return w.pieces.Write(p)
 }
 
-// fill waits for the header and makes the response.
-func (w *writer) fill(to *exchange.Response) {
-	<-w.headed
+// fill waits for the header and makes the response. A file may keep its reader waiting: one on a network whose server has gone.
+func (w *writer) fill(ctx context.Context, to *exchange.Response) error {
+	select {
+	case <-w.headed:
+	case <-ctx.Done():
+		_ = w.rest.CloseWithError(errUnwanted) // never fails
+		return ctx.Err()
+	}
 	if w.head && !w.long {
 		<-w.over
 		w.tellLength()
@@ -96,10 +102,11 @@ func (w *writer) fill(to *exchange.Response) {
 	}
 	if w.long || w.head {
 		to.Stream = stream{w}
-		return
+		return nil
 	}
 	<-w.over
 	to.Body = append(to.Body, w.kept...)
+	return nil
 }
 
 // tellLength tells how long the body would be that the handler has written for HEAD.
