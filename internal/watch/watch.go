@@ -35,12 +35,16 @@ type Folder struct {
 // Open begins to watch the folder. Folders that tools fill, and those whose names begin with a dot, are left out. The
 // caller closes it.
 func Open(root string) (*Folder, error) {
+	folder, err := filepath.EvalSymlinks(root) // a link is not walked through
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", root, err)
+	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch %s: %w", root, err)
 	}
-	f := &Folder{root: root, watcher: watcher}
-	if err := f.add(root); err != nil {
+	f := &Folder{root: folder, watcher: watcher}
+	if err := f.add(folder); err != nil {
 		_ = watcher.Close()
 		return nil, fmt.Errorf("watch %s: %w", root, err)
 	}

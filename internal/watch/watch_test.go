@@ -24,6 +24,12 @@ func watched(t *testing.T) (string, <-chan struct{}) {
 			t.Fatal(err)
 		}
 	}
+	return root, watch(t, root)
+}
+
+// watch returns what tells of the changes in a folder.
+func watch(t *testing.T, root string) <-chan struct{} {
+	t.Helper()
 	f, err := Open(root)
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +46,18 @@ func watched(t *testing.T) (string, <-chan struct{}) {
 			t.Error(err)
 		}
 	})
-	return root, told
+	return told
+}
+
+func TestAFolderBehindALinkIsWatched(t *testing.T) {
+	link := filepath.Join(t.TempDir(), "link")
+	root := t.TempDir()
+	if err := os.Symlink(root, link); err != nil {
+		t.Fatal(err)
+	}
+	told := watch(t, link)
+	save(t, root, "a.js")
+	await(t, told)
 }
 
 func save(t *testing.T, parts ...string) {
