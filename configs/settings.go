@@ -97,7 +97,7 @@ type Settings struct {
 	LogLevel      string        `default:"info" oneof:"debug,info,warn,error" help:"debug, info, warn or error." group:"Log"`
 	AccessLog     string        `auto:"all on a terminal, else errors" oneof:"off,errors,all" help:"Which requests have a line in the log: off, errors (a status of 500 or more) or all; the modes of of-watchdog log all." placeholder:"WHICH" group:"Log"`
 	SlowLog       time.Duration `default:"0s" help:"A request that takes so long has a line in the log in any case and, while it runs, the stacks of its worker, where that is a JVM or Python; 0 is never." group:"Log"`
-	LogRate       int           `default:"10000" help:"How many lines a second of one worker the log takes in mode pool; the others are counted. 0 is no limit." group:"Log"`
+	LogRate       int           `default:"10000" help:"How many lines a second of one worker the log takes in mode pool; the others are counted. A line over 512 bytes counts as several. 0 is no limit." group:"Log"`
 	LogBufferSize LineLimit     `default:"64KiB" help:"The longest line of the function's; what is longer becomes several. -1 is no limit." group:"Log"`
 	LogCallID     bool          `name:"log_callid" default:"false" help:"Mode http: a request's line in a log of format openfaas ends with its X-Call-Id." group:"Log"`
 	PrefixLogs    bool          `default:"true" help:"Lines of the function's stand in a log of format openfaas with a date and where they came from; false writes them as they are." group:"Log"`

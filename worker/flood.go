@@ -2,6 +2,7 @@ package worker
 
 import (
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
@@ -23,10 +24,13 @@ func newFlood(perSecond int, total *atomic.Uint64) *flood {
 	return f
 }
 
+// usual is the longest line that counts as one, in bytes; what is longer counts as several.
+const usual = 512
+
 // pass reports whether a line may be written. Before the first that may after some that might not, log says how many these
 // were.
-func (f *flood) pass(log *zap.Logger) bool {
-	if f.limiter != nil && !f.limiter.Allow() {
+func (f *flood) pass(log *zap.Logger, size int) bool {
+	if f.limiter != nil && !f.limiter.AllowN(time.Now(), min(1+size/usual, f.limiter.Burst())) {
 		f.missed.Add(1)
 		f.total.Add(1)
 		return false

@@ -18,7 +18,7 @@ func TestAFloodOfLinesIsLimitedAndCounted(t *testing.T) {
 		f := newFlood(100, &total)
 		passed := 0
 		for range 1000 {
-			if f.pass(log) {
+			if f.pass(log, 0) {
 				passed++
 			}
 		}
@@ -27,7 +27,7 @@ func TestAFloodOfLinesIsLimitedAndCounted(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 		for range 100 {
-			if f.pass(log) {
+			if f.pass(log, 0) {
 				passed++
 			}
 		}
@@ -44,7 +44,7 @@ func TestAFloodOfLinesIsLimitedAndCounted(t *testing.T) {
 func TestWithoutALimitEveryLinePasses(t *testing.T) {
 	f := newFlood(0, new(atomic.Uint64))
 	for range 100_000 {
-		if !f.pass(zap.NewNop()) {
+		if !f.pass(zap.NewNop(), 0) {
 			t.Fatal("a line was left out")
 		}
 	}

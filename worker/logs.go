@@ -40,7 +40,7 @@ func (f *Framed) readLines(pipe *os.File, from string) {
 }
 
 func (f *Framed) logLine(from string, line []byte) {
-	if f.flood.pass(f.log) {
+	if f.flood.pass(f.log, len(line)) {
 		logging.Wrote(f.log, from, string(line))
 	}
 }
@@ -86,7 +86,7 @@ func (f *Framed) onLog(id uint32, payload []byte) error {
 		}
 		fields = append(fields, zap.String("call_id", string(s.callID)))
 	}
-	if !f.flood.pass(f.log) {
+	if !f.flood.pass(f.log, len(text)) {
 		return nil
 	}
 	logging.WroteAt(f.log, levels[level], fromLog, string(bytes.TrimRight(text, "\n")), fields...)

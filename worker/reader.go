@@ -137,7 +137,7 @@ func (f *Framed) onControlError(payload []byte) error {
 	if code == protocol.CodeInit && f.talk.fail(&initError{text: string(text)}) {
 		return nil
 	}
-	if !f.flood.pass(f.log) {
+	if !f.flood.pass(f.log, len(text)) {
 		return nil
 	}
 	f.uncork() // as in handle: the log is next
