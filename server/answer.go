@@ -54,7 +54,7 @@ func (s *Server) writeResponse(ctx *fasthttp.RequestCtx, c *call) error {
 		case !validField(f):
 			s.discard(c)
 			return fmt.Errorf("%w: the response header %q is not valid", errBadHeader, f.Key)
-		case hopByHop(f.Key, named), s.isOurs(f.Key):
+		case hopByHop(f.Key), named.has(f.Key), s.isOurs(f.Key):
 			continue
 		case is(f.Key, "content-length"):
 			length = parseLength(f.Value)

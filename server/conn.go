@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
 
@@ -129,12 +131,31 @@ type listener struct {
 	begun  func() // told of each Accept
 	moveTo func(*conn)
 	exact  bool
+	log    *zap.Logger
+}
+
+// acceptFirst and acceptLast are the pauses before another try to accept a connection for which the system has nothing left.
+const (
+	acceptFirst = 5 * time.Millisecond
+	acceptLast  = 500 * time.Millisecond
+)
+
+// isShort reports whether the system has had too little of something, which others will give back: descriptors, as a rule.
+func isShort(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
 }
 
 // Accept is part of net.Listener.
 func (l listener) Accept() (net.Conn, error) {
 	l.begun()
 	c, err := l.Listener.Accept()
+	for pause := acceptFirst; isShort(err); pause = min(2*pause, acceptLast) { // fasthttp would end for it
+		if pause == acceptFirst {
+			l.log.Warn("no connection can be accepted for the moment", zap.Error(err))
+		}
+		time.Sleep(pause)
+		c, err = l.Listener.Accept()
+	}
 	if err != nil {
 		return nil, err
 	}

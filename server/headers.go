@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,9 +30,9 @@ const (
 	headerAuth        = "X-Auth-Seconds"
 )
 
-// hopByHop reports whether a header concerns one connection only (RFC 9110 section 7.6.1), by its name or because
-// Connection, whose value named is, names it. Expect is answered here, so it goes no further either.
-func hopByHop(key, named []byte) bool {
+// hopByHop reports whether a header concerns one connection only by its name (RFC 9110 section 7.6.1). Expect is answered here, so
+// it goes no further either.
+func hopByHop(key []byte) bool {
 	switch len(key) {
 	case 2, 6, 7, 10, 16, 17, 18, 19:
 		for _, name := range connectionHeaders {
@@ -42,14 +41,53 @@ func hopByHop(key, named []byte) bool {
 			}
 		}
 	}
-	return len(named) > 0 && contains(named, key)
+	return false
 }
 
 var connectionHeaders = []string{"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
 	"Upgrade", "Expect", "Proxy-Authenticate", "Proxy-Authorization"}
 
+// tokens is the value of Connection: a list of names, divided by commas, on one line or on several.
+type tokens struct {
+	first, more []byte // of the first line, and of the others
+	set         map[string]struct{}
+}
+
+// shortList is how long a list may be that is looked through for each header, in bytes: who sends it decides how long it is, and
+// how many headers there are.
+const shortList = 256
+
+// add adds a line. The first is kept as it is.
+func (t *tokens) add(line []byte) {
+	if t.first == nil {
+		t.first = line
+		return
+	}
+	t.more = append(append(t.more, ','), line...)
+}
+
+// has reports whether the list has this token. All lines have been added.
+func (t *tokens) has(token []byte) bool {
+	if len(t.first)+len(t.more) <= shortList {
+		return contains(t.first, token) || contains(t.more, token)
+	}
+	if t.set == nil {
+		t.set = map[string]struct{}{}
+		for _, lines := range [][]byte{t.first, t.more} {
+			for part := range bytes.SplitSeq(lines, []byte{','}) {
+				t.set[strings.ToLower(string(bytes.TrimSpace(part)))] = struct{}{}
+			}
+		}
+	}
+	_, found := t.set[strings.ToLower(string(token))]
+	return found
+}
+
 // contains reports whether a list of tokens, divided by commas, has this one.
 func contains(list, token []byte) bool {
+	if len(list) == 0 {
+		return false
+	}
 	for part := range bytes.SplitSeq(list, []byte{','}) {
 		if bytes.EqualFold(bytes.TrimSpace(part), token) {
 			return true
@@ -58,11 +96,11 @@ func contains(list, token []byte) bool {
 	return false
 }
 
-// connectionOf returns the value of Connection in a response, all of them as one list.
-func connectionOf(header []exchange.Field) (list []byte) {
+// connectionOf returns the value of Connection in a response.
+func connectionOf(header []exchange.Field) (list tokens) {
 	for _, f := range header {
 		if is(f.Key, "connection") {
-			list = join(list, f.Value)
+			list.add(f.Value)
 		}
 	}
 	return list
@@ -114,14 +152,6 @@ func showExpect(h *fasthttp.RequestHeader) (unchanged fasthttp.RequestConfig) {
 	return unchanged
 }
 
-// join appends a value to a list, which is the value itself where it is the only one.
-func join(list, value []byte) []byte {
-	if list == nil {
-		return value
-	}
-	return append(append(slices.Clip(list), ','), value...) // a copy: list is not ours
-}
-
 // isOurs reports whether a response header is the server's to say, and not the function's.
 func (s *Server) isOurs(key []byte) bool {
 	if s.cfg.Profile.PassCallID { // an OpenFaaS mode
@@ -137,7 +167,7 @@ func is(key []byte, name string) bool {
 
 // validField reports whether a header can be sent: a value with a line break in it would become more headers.
 func validField(f exchange.Field) bool {
-	return len(f.Key) > 0 && isToken(f.Key) && !bytes.ContainsAny(f.Value, "\r\n\x00")
+	return isToken(f.Key) && !bytes.ContainsAny(f.Value, "\r\n\x00")
 }
 
 // tokenBytes are those that the name of a header may have (RFC 9110 section 5.6.2).
@@ -154,7 +184,7 @@ func isToken(key []byte) bool {
 			return false
 		}
 	}
-	return true
+	return len(key) > 0
 }
 
 // methods are those that HTTP defines, as the metric's label has them.

@@ -117,8 +117,8 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 	r.Method, r.Target = h.Method(), h.RequestURI()
 	c.method = methodLabel(r.Method)
 	c.logged = s.logged(h)
-	if !s.readHeader(h, c) {
-		return errHeaderName
+	if err := s.readHeader(h, c); err != nil {
+		return err
 	}
 	body := ctx.RequestBodyStream()
 	length := h.ContentLength()
@@ -153,17 +153,24 @@ func (s *Server) readRequest(ctx *fasthttp.RequestCtx, c *call) error {
 	return err
 }
 
+// maxHeaders is how many headers a request may have: ten times what any has. Each takes room here, however short it is.
+const maxHeaders = 2000
+
 // readHeader takes over the headers, but for those that concern the connection only, and sees to it that the call has
-// an id. It reports whether their names are some: behind one that is none, which fasthttp lets through, a server may not see the
-// rest of the head, and take the body for the next request.
-func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) (valid bool) {
+// an id. Its error is one of the client's: behind a name that is none, which fasthttp lets through, a server may not see the rest
+// of the head, and take the body for the next request.
+func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) (err error) {
 	r := &c.Request
-	valid = true
 	var said wishes
 	chunked := h.ContentLength() < 0
 	for key, value := range h.AllInOrder() {
-		valid = valid && len(key) > 0 && isToken(key)
-		if said.take(key, value) || s.withholds(key, value, chunked) {
+		switch {
+		case !isToken(key):
+			err = errHeaderName
+		case said.take(key, value), s.withholds(key, value, chunked):
+			continue
+		case len(r.Header) == maxHeaders:
+			err = exchange.ErrHeadTooLarge
 			continue
 		}
 		if is(key, callIDName) {
@@ -175,26 +182,29 @@ func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) (valid bool) {
 	if hasBody(h) || !h.IsHTTP11() {
 		said.upgrade = nil // of a tunnel and an upload both would read from the connection
 	}
-	s.obey(r, said.connection, said.upgrade)
+	s.obey(r, &said.connection, said.upgrade)
 	s.addHeader(c)
-	return valid
+	return err
 }
 
 // wishes is what a request says to whoever answers it.
-type wishes struct{ connection, upgrade, timeout []byte }
+type wishes struct {
+	connection       tokens
+	upgrade, timeout []byte
+}
 
 // take notes a header, and reports whether it concerns the connection only.
 func (w *wishes) take(key, value []byte) bool {
 	switch {
 	case is(key, "connection"):
-		w.connection = join(w.connection, value)
+		w.connection.add(value)
 	case is(key, "upgrade"):
 		w.upgrade = value
 	case is(key, "x-timeout"):
 		w.timeout = value
 		return false
 	default:
-		return hopByHop(key, nil)
+		return hopByHop(key)
 	}
 	return true
 }
@@ -213,12 +223,12 @@ func (s *Server) withholds(key, value []byte, chunked bool) bool {
 }
 
 // obey lets the headers that Connection names go no further, and keeps the protocol that it asks for.
-func (s *Server) obey(r *exchange.Request, connection, upgrade []byte) {
-	if len(connection) == 0 {
+func (s *Server) obey(r *exchange.Request, connection *tokens, upgrade []byte) {
+	if len(connection.first)+len(connection.more) == 0 {
 		return
 	}
-	r.Header = slices.DeleteFunc(r.Header, func(f exchange.Field) bool { return contains(connection, f.Key) })
-	if s.cfg.Profile.Upgrades && is(upgrade, "websocket") && contains(connection, []byte("upgrade")) {
+	r.Header = slices.DeleteFunc(r.Header, func(f exchange.Field) bool { return connection.has(f.Key) })
+	if s.cfg.Profile.Upgrades && is(upgrade, "websocket") && connection.has([]byte("upgrade")) {
 		r.Upgrade = upgrade
 	}
 }

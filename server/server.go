@@ -161,7 +161,7 @@ func (s *Server) Serve(listening net.Listener) error {
 		s.calls.watch(stop)
 	}()
 	defer s.accept()
-	s.listener = listener{listening, &s.conns, s.accept, func(c *conn) { s.conns.serve(c, s.large) }, s.cfg.Profile.WholeTimeouts}
+	s.listener = listener{listening, &s.conns, s.accept, func(c *conn) { s.conns.serve(c, s.large) }, s.cfg.Profile.WholeTimeouts, s.log}
 	err := s.http.Serve(s.listener)
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)

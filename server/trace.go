@@ -53,20 +53,21 @@ func walk(header []exchange.Field) iter.Seq2[[]byte, []byte] {
 // readTrace takes from a request's headers what concerns tracing. More than one traceparent is as none; of tracestate there
 // may be several (W3C Trace Context, sections 3.2 and 3.3.1).
 func readTrace(into *tracing.Request, header iter.Seq2[[]byte, []byte]) {
-	parents := 0
+	parents, state := 0, []byte(nil)
 	for key, value := range header {
 		switch {
 		case is(key, "traceparent"):
 			parents++
 			into.Traceparent = string(value)
-		case is(key, "tracestate") && into.Tracestate != "":
-			into.Tracestate += "," + string(value)
+		case is(key, "tracestate") && len(state) > 0:
+			state = append(append(state, ','), value...)
 		case is(key, "tracestate"):
-			into.Tracestate = string(value)
+			state = append(state, value...)
 		case is(key, "user-agent"):
 			into.Agent = value
 		}
 	}
+	into.Tracestate = string(state)
 	if parents > 1 {
 		into.Traceparent = ""
 	}

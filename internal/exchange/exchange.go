@@ -24,9 +24,21 @@ type Exchange struct {
 	Worker life.ID
 }
 
-// Reset forgets both sides and keeps their memory.
+// keepFields is the most headers for which room is kept: as many as requests have, and not as many as a client can send.
+const keepFields = 128
+
+// keep returns room for the next headers.
+func keep(header []Field) []Field {
+	if cap(header) > keepFields {
+		return nil
+	}
+	clear(header) // they would hold the connection's buffers
+	return header[:0]
+}
+
+// Reset forgets both sides and keeps their memory, where that is not large.
 func (x *Exchange) Reset() {
-	x.Request = Request{Header: x.Request.Header[:0]}
+	x.Request = Request{Header: keep(x.Request.Header)}
 	x.Response.reset()
 	x.Waited, x.Worker = 0, life.ID{}
 }
@@ -137,5 +149,5 @@ func (r *Response) Add(key, value []byte) {
 }
 
 func (r *Response) reset() {
-	*r = Response{Header: r.Header[:0], Body: r.Body[:0], head: r.head[:0]}
+	*r = Response{Header: keep(r.Header), Body: r.Body[:0], head: r.head[:0]}
 }
