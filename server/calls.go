@@ -35,6 +35,7 @@ type call struct {
 	free       bool          // it may last as long as it likes; calls.mu guards it
 	body       responseBody
 	upload     upload
+	said       wishes // here, and not on the stacks of ten thousand connections
 	small      []byte // a small request's body
 	newID      [36]byte
 	text       []byte // for numbers in headers

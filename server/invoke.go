@@ -88,7 +88,7 @@ func (s *Server) finish(c *call, took time.Duration) {
 	s.endTrace(c, took)
 	c.Exchange.Reset()
 	c.refused, c.cause, c.cut = "", "", false
-	c.upload = upload{}
+	c.upload, c.said = upload{}, wishes{}
 	if cap(c.small) > smallBody {
 		c.small = nil
 	}
@@ -161,7 +161,7 @@ const maxHeaders = 2000
 // of the head, and take the body for the next request.
 func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) (err error) {
 	r := &c.Request
-	var said wishes
+	said := &c.said
 	chunked := h.ContentLength() < 0
 	for key, value := range h.AllInOrder() {
 		switch {
