@@ -241,3 +241,17 @@ func TestVariableBeforeTheCommandIsExplained(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAFunctionSaysDoesNotSteerTheTerminal(t *testing.T) {
+	// HELLO of a worker whose runtime is an escape sequence, and the text of one that cannot load its function.
+	hello := `\373\367\001\0\0\0\0\0\0\0\0\036\0\001\0\001\0\001\0\007runtime\0\015\033]0;evil\007oops`
+	ready, fails := `\373\367\002\0\0\0\0\0\0\0\0\002\0\0`, `\373\367\025\001\0\0\0\0\0\0\0\013\0\001\033]0;evil\007`
+	for name, script := range map[string]string{"what it is": hello + ready, "why it fails": hello + fails} {
+		t.Run(name, func(t *testing.T) {
+			_, out, errs := runs(t, "", nil, "check", "--", "sh", "-c", "printf '"+script+"'; exec cat >/dev/null")
+			if text := out + errs; strings.ContainsAny(text, "\033\007") || !strings.Contains(text, `\x1b]0;evil\a`) {
+				t.Errorf("it wrote %q", text)
+			}
+		})
+	}
+}

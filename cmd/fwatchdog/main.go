@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fwatchdog/configs"
+	"fwatchdog/internal/logging"
 )
 
 // version is set when a release is built.
@@ -70,10 +71,19 @@ func exitCode(err error, io streams) int {
 		return int(code)
 	}
 	if err != nil {
-		fmt.Fprintln(io.err, "fwatchdog:", err)
+		fmt.Fprintln(io.err, "fwatchdog:", printable(err.Error()))
 		return exitRefused
 	}
 	return exitOK
+}
+
+// printable keeps what a function says from steering the terminal, and its lines.
+func printable(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = logging.Printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 func indent(text string) string { return "  " + strings.ReplaceAll(text, "\n", "\n  ") }

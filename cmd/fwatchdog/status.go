@@ -96,7 +96,7 @@ func statusText(s report.State, rows int) string {
 	b.WriteString(keptText(s))
 	if s.ReloadError != "" {
 		reason, _, _ := strings.Cut(s.ReloadError, "\n") // the log has the rest
-		b.WriteString(cut("last reload failed: "+reason, columns) + "\n")
+		b.WriteString(cut("last reload failed: "+printable(reason), columns) + "\n")
 	}
 	fmt.Fprintf(&b, "\n%4s %6s %7s %-8s %7s %6s %-12s %4s %5s %s\n",
 		"SLOT", "SERIAL", "PID", "STATE", "BUSY", "SERVED", "MEMORY", "CPU", "AGE", "LAST EXIT")

@@ -32,8 +32,8 @@ func (c *checkCommand) run(settings *configs.Settings, args []string, io streams
 	return withWorker(settings, argv, io, new(held), func(w *worker.Framed) error {
 		about := w.About()
 		fmt.Fprintf(io.out, "command      %s\n", strings.Join(argv, " "))
-		fmt.Fprintf(io.out, "sdk          %s\nruntime      %s\n", or(about.SDK, "did not say"), or(about.Runtime, "did not say"))
-		fmt.Fprintf(io.out, "concurrency  %d\nfeatures     %s\n", w.Concurrency(), or(strings.Join(about.Features, " "), "none"))
+		fmt.Fprintf(io.out, "sdk          %s\nruntime      %s\n", or(printable(about.SDK), "did not say"), or(printable(about.Runtime), "did not say"))
+		fmt.Fprintf(io.out, "concurrency  %d\nfeatures     %s\n", w.Concurrency(), or(printable(strings.Join(about.Features, " ")), "none"))
 		fmt.Fprintf(io.out, "ready after  %v\n", w.Vitals().Boot.Round(time.Millisecond))
 		return nil
 	})

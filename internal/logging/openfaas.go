@@ -87,7 +87,7 @@ func (c *lineCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 // ordinary is the text of a record that the watchdogs do not have.
 func (c *lineCore) ordinary(entry zapcore.Entry, fields []zapcore.Field) string {
 	var text strings.Builder
-	text.WriteString(printable(entry.Message))
+	text.WriteString(Printable(entry.Message))
 	for _, f := range shown(slices.Concat(c.fields, fields)) {
 		text.WriteString(" " + f.key + "=" + f.text + quotedIf(f.lines))
 	}

@@ -35,7 +35,7 @@ func (c *printsCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *
 func (c *printsCore) Write(_ zapcore.Entry, fields []zapcore.Field) error {
 	for _, f := range fields {
 		if said, is := f.Interface.(wrote); is {
-			_, err := io.WriteString(c.out, printable(said.line)+"\n")
+			_, err := io.WriteString(c.out, Printable(said.line)+"\n")
 			return err
 		}
 	}

@@ -46,10 +46,10 @@ func (c *textCore) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	if entry.LoggerName != "" {
 		line.WriteString(entry.LoggerName + ": ")
 	}
-	line.WriteString(printable(entry.Message))
+	line.WriteString(Printable(entry.Message))
 	essence, instead := essenceOf(fields)
 	if essence != "" {
-		line.WriteString(": " + printable(essence))
+		line.WriteString(": " + Printable(essence))
 	}
 	before := "  "
 	for _, f := range shown(slices.Concat(c.fields, fields)) {
@@ -101,7 +101,7 @@ func (c *textCore) Sync() error { return c.out.Sync() }
 func writeBlock(b *strings.Builder, f field) {
 	fmt.Fprintf(b, "    %s:\n", f.key)
 	for line := range strings.Lines(f.lines) {
-		fmt.Fprintf(b, "        %s\n", printable(strings.TrimRight(line, "\r\n")))
+		fmt.Fprintf(b, "        %s\n", Printable(strings.TrimRight(line, "\r\n")))
 	}
 }
 
@@ -127,7 +127,7 @@ func shown(fields []zapcore.Field) []field {
 			case isText:
 				all = append(all, field{key: namespace + key, text: quoted(text)})
 			default:
-				all = append(all, field{key: namespace + key, text: printable(text)})
+				all = append(all, field{key: namespace + key, text: Printable(text)})
 			}
 		}
 	}
@@ -171,8 +171,8 @@ func quoted(value string) string {
 	return value
 }
 
-// printable keeps what a function prints from steering the terminal.
-func printable(text string) string {
+// Printable keeps what a function prints from steering the terminal.
+func Printable(text string) string {
 	if !strings.ContainsFunc(text, func(r rune) bool { return r != '\t' && !unicode.IsPrint(r) }) {
 		return text
 	}
