@@ -38,10 +38,10 @@ type conn struct {
 	again    []byte // what is to be read once more before the connection
 	readBy   deadline
 	writeBy  deadline
-	asking   atomic.Bool // there is a call on it
-	outgrown atomic.Bool // the head does not fit: what fasthttp writes now is its refusal
-	unread   atomic.Bool // the last request was answered before all of its body was read
-	heir     atomic.Pointer[heir]
+	asking   atomic.Bool          // there is a call on it
+	outgrown atomic.Bool          // the head does not fit: what fasthttp writes now is its refusal
+	unread   atomic.Bool          // the last request was answered before all of its body was read
+	heir     atomic.Pointer[heir] // the call that is to take the connection over
 }
 
 // lingering is how long a client may go on sending a body that was answered already. To close at once would reset the

@@ -25,6 +25,7 @@ func TestManyHeadersAndNamesInConnectionTakeNoTime(t *testing.T) {
 	}{
 		"a long list":                  {list + strings.Repeat("c:d\r\n", 1900), 200},
 		"many lines":                   {strings.Repeat("Connection:aaaa\r\n", 50_000), 200},
+		"many names that are none":     {strings.Repeat("c d:e\r\n", 60_000), 400},
 		"a long list and many headers": {list + strings.Repeat("c:d\r\n", 60_000), 431},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -167,6 +167,7 @@ func (s *Server) readHeader(h *fasthttp.RequestHeader, c *call) (err error) {
 		switch {
 		case !isToken(key):
 			err = errHeaderName
+			continue
 		case said.take(key, value), s.withholds(key, value, chunked):
 			continue
 		case len(r.Header) == maxHeaders:
