@@ -104,6 +104,12 @@ func New(cfg Config, pool Pool, watch Observer, log *zap.Logger) (*Supervisor, e
 	return s, err
 }
 
+// Memory returns what this container may take, in bytes: its limit, or the machine's memory where there is none.
+func Memory() (int64, error) {
+	machine, err := physical()
+	return findCgroup(filesystem()).budget(filesystem(), machine), err
+}
+
 // limits are those that follow from the container's memory.
 func (c Config) limits(group cgroup) (Limits, error) {
 	machine, err := physical()

@@ -25,6 +25,8 @@ type OneshotConfig struct {
 	Headers bool
 	// ContentType is that of answers; "" is the request's, or else what the answer looks like.
 	ContentType string
+	// MaxAnswer is the largest answer, in bytes: the program of a larger one is killed. 0 is no limit.
+	MaxAnswer int64
 }
 
 // Oneshot is a program that reads a request's body to its end, writes the answer and ends. It was started before there
@@ -32,7 +34,7 @@ type OneshotConfig struct {
 type Oneshot struct {
 	*plain
 	cfg   OneshotConfig
-	out   bytes.Buffer  // what it has written; read it only after done
+	out   []byte        // what it has written; read it only after done
 	begun chan struct{} // closed when it gets its request
 
 	mu    sync.Mutex // guards over and spent
@@ -65,14 +67,23 @@ const early = 64 << 10
 
 // read takes what the process writes. It ends with the process.
 func (o *Oneshot) read() {
-	stdout := &process.Tail{Pipe: o.proc.Stdout}
-	_, _ = o.out.ReadFrom(io.LimitReader(stdout, early)) // it fails when the pipe is closed
+	stdout := exchange.Within(&process.Tail{Pipe: o.proc.Stdout}, o.cfg.MaxAnswer)
+	o.out, _ = io.ReadAll(io.LimitReader(stdout, early)) // it fails when the pipe is closed
+	if len(o.out) < early {
+		return
+	}
 	select {
 	case <-o.begun:
 	case <-o.proc.Ended(): // what is left fits the pipe
 	}
-	_, _ = o.out.ReadFrom(stdout)
+	o.out, _ = io.ReadAll(io.MultiReader(bytes.NewReader(o.out), stdout))
+	if o.tooLarge() {
+		o.proc.Kill()
+	}
 }
+
+// tooLarge reports whether the program has written more than it may. Nobody writes to out meanwhile.
+func (o *Oneshot) tooLarge() bool { return o.cfg.MaxAnswer > 0 && int64(len(o.out)) > o.cfg.MaxAnswer }
 
 // Concurrency is one request, the only one.
 func (o *Oneshot) Concurrency() int { return 1 }
@@ -96,10 +107,14 @@ func (o *Oneshot) Wait() error {
 		_ = o.x.Request.Stream.Close() // nobody wants the rest
 	}
 	broken := <-o.fed // the process's end has ended what waited for it
-	if err = cmp.Or(err, broken); err == nil {
-		o.answer(o.x)
+	switch err = cmp.Or(err, broken); {
+	case err != nil:
+		return err
+	case o.tooLarge():
+		return &exchange.LargeError{Most: o.cfg.MaxAnswer}
 	}
-	return err
+	o.answer(o.x)
+	return nil
 }
 
 // claim makes over the end of the worker's exchange, unless it had one or has gone.
@@ -205,7 +220,7 @@ func (o *Oneshot) answer(x *exchange.Exchange) {
 	if len(kind) > 0 {
 		r.Add([]byte(contentType), kind)
 	}
-	r.Body = o.out.Bytes() // the process wrote it for this response alone
+	r.Body = o.out // the process wrote it for this response alone
 }
 
 const (

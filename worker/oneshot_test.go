@@ -17,7 +17,13 @@ import (
 // oneshot starts a shell script that waits for its request.
 func oneshot(t *testing.T, script string) *worker.Oneshot {
 	t.Helper()
-	cfg := worker.OneshotConfig{Config: configOf("sh", "-c", script)}
+	return oneshotWithin(t, script, 0)
+}
+
+// oneshotWithin starts one whose answer is limited.
+func oneshotWithin(t *testing.T, script string, most int64) *worker.Oneshot {
+	t.Helper()
+	cfg := worker.OneshotConfig{Config: configOf("sh", "-c", script), MaxAnswer: most}
 	o, err := worker.StartOneshot(newStarter(t), cfg, id, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
@@ -104,5 +110,29 @@ func TestAnswerThatComesBeforeTheEndOfASlowBodyIsTheAnswer(t *testing.T) {
 
 	if err != nil || string(x.Response.Body) != "got hello\n" {
 		t.Errorf("got %q, %v", x.Response.Body, err)
+	}
+}
+
+func TestAnswerThatIsTooLargeEndsTheProgram(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		fails  bool
+	}{
+		"as much as may be":                  {"cat; head -c 99995 /dev/zero", false},
+		"a byte more":                        {"cat; head -c 99996 /dev/zero", true},
+		"without an end":                     {"cat; exec cat /dev/zero", true},
+		"without an end, from the beginning": {"exec cat /dev/zero", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := oneshotWithin(t, c.script, 100_000)
+			x := &exchange.Exchange{Request: exchange.Request{Body: []byte("hello"), Length: 5}}
+			pending, err := o.Begin(t.Context(), x, func() {})
+			if err == nil {
+				err = pending.Wait()
+			}
+			if errors.As(err, new(*exchange.LargeError)) != c.fails || !c.fails && len(x.Response.Body) != 100_000 {
+				t.Errorf("got %d bytes, %v", len(x.Response.Body), err)
+			}
+		})
 	}
 }

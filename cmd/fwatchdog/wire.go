@@ -36,6 +36,7 @@ type app struct {
 	metrics    *metrics.Metrics
 	counts     *worker.Counts
 	stopping   atomic.Bool // the instance is on its way out
+	maxAnswer  int64       // that is collected, in bytes
 	recorder   *report.Recorder
 	tracer     *tracing.Tracer // nil when there is no tracing
 
@@ -77,6 +78,11 @@ func (unpooled) RetryAfter() int { return 1 }
 // build makes the parts, from the process outward. Nothing runs yet.
 func build(settings *configs.Settings, argv []string, log *zap.Logger) (*app, error) {
 	a := &app{processes: newProcesses(), counts: new(worker.Counts)}
+	memory, err := supervisor.Memory()
+	if err != nil {
+		return nil, err
+	}
+	a.maxAnswer = memory / 4 // an answer that is collected takes almost three times its size while it grows
 	if spawner := spawners[settings.Mode]; spawner != nil {
 		return a.withPool(settings, spawner(a, settings, argv, log), log)
 	}
@@ -95,6 +101,7 @@ func (a *app) unpooled(settings *configs.Settings, argv []string, log *zap.Logge
 	}
 	cfg := settings.Fork(os.Environ())
 	cfg.Command.Argv = argv
+	cfg.MaxAnswer = a.maxAnswer
 	cfg.Classic.Stdout = os.Stdout
 	return fork.New(cfg, a.processes.starter, log)
 }
@@ -201,6 +208,7 @@ func (a *app) spawnOneshot(settings *configs.Settings, argv []string, log *zap.L
 	cfg := settings.Oneshot(os.Environ())
 	cfg.Counts, cfg.Stopping = a.counts, &a.stopping
 	cfg.Command.Argv = argv
+	cfg.MaxAnswer = a.maxAnswer
 	return func(_ context.Context, id life.ID) (pool.Worker, error) {
 		return orNone(worker.StartOneshot(a.processes.starter, cfg, id, log))
 	}

@@ -37,9 +37,10 @@ func (f *Forks) classic(ctx context.Context, x *exchange.Exchange) error {
 	}
 	var stderr bytes.Buffer
 	r := follow(ctx, proc, x.Request.Timeout, input, nil, func(from io.Reader) {
-		_, _ = stderr.ReadFrom(from) // what could not be read is missing in the log
+		_, _ = stderr.ReadFrom(exchange.Within(from, f.cfg.MaxAnswer)) // what could not be read is missing in the log
+		_, _ = io.Copy(io.Discard, from)                               // as is what is too much
 	})
-	out, err := collect(r)
+	out, err := f.collect(r)
 	if stderr.Len() > 0 {
 		f.log.Info("process wrote to stderr", zap.ByteString("call_id", x.Request.CallID), zap.String("stderr", stderr.String()),
 			logging.Line("stderr: %s", strings.TrimSuffix(stderr.String(), "\n")))

@@ -32,6 +32,9 @@ type Config struct {
 	Fprocess string
 	// ContentType is that of answers; in classic "" is the request's.
 	ContentType string
+	// MaxAnswer is the largest answer that is collected before it is sent, in bytes; the process of a larger one is killed. 0 is
+	// no limit.
+	MaxAnswer int64
 	// LineLimit is the longest log line, in bytes; what is longer becomes several. 0 is no limit.
 	LineLimit int
 	// Classic is what concerns mode classic only.

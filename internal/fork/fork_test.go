@@ -204,3 +204,39 @@ func TestVariablesOverTheKernelsLimitAreTooLarge(t *testing.T) {
 		}
 	}
 }
+
+func TestAnswerThatIsTooLargeToBeCollectedEndsTheProcess(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		fails  bool
+	}{
+		"as much as may be": {"head -c 100000 /dev/zero", false},
+		"a byte more":       {"head -c 100001 /dev/zero", true},
+		"without an end":    {"exec cat /dev/zero", true},
+	} {
+		for _, mode := range []string{"classic", "serializing"} {
+			t.Run(mode+", "+name, func(t *testing.T) {
+				f := start(t, mode, c.script, func(cfg *Config) { cfg.MaxAnswer = 100_000 })
+				got, err := f.ask(soon(t), &exchange.Exchange{})
+				if errors.As(err, new(*exchange.LargeError)) != c.fails || !c.fails && len(got) != 100_000 {
+					t.Errorf("got %d bytes, %v", len(got), err)
+				}
+			})
+		}
+	}
+}
+
+func TestOfAnErrorOutputThatIsTooLargeTheBeginningIsLogged(t *testing.T) {
+	f := start(t, "classic", "head -c 300000 /dev/zero >&2; echo done", func(cfg *Config) {
+		cfg.MaxAnswer = 100_000
+		cfg.Classic.CombineOutput = false
+	})
+	if got, err := f.ask(soon(t), &exchange.Exchange{}); got != "done\n" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, entry := range f.logs.FilterMessage("process wrote to stderr").All() {
+		if n := len(entry.ContextMap()["stderr"].(string)); n != 100_001 {
+			t.Errorf("%d bytes are logged", n)
+		}
+	}
+}

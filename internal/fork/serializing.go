@@ -26,7 +26,7 @@ func (f *Forks) serialize(ctx context.Context, x *exchange.Exchange) error {
 	}
 	f.logStart(x)
 	r := follow(ctx, proc, x.Request.Timeout, body, nil, f.logLines(x))
-	out, err := collect(r)
+	out, err := f.collect(r)
 	if err != nil {
 		return err
 	}
@@ -40,10 +40,17 @@ func (f *Forks) serialize(ctx context.Context, x *exchange.Exchange) error {
 }
 
 // collect reads all that the process writes, waits for its end, and closes its pipes. Its error says that nobody wants
-// the answer any more.
-func collect(r *run) ([]byte, error) {
-	out, readErr := io.ReadAll(r.stdout)
+// the answer any more, or that it is too large.
+func (f *Forks) collect(r *run) ([]byte, error) {
+	out, readErr := exchange.Collect(r.stdout, f.cfg.MaxAnswer)
+	tooLarge := errors.As(readErr, new(*exchange.LargeError))
+	if tooLarge {
+		r.giveUp(readErr)
+	}
 	r.end()
+	if tooLarge {
+		return nil, readErr
+	}
 	if r.cut != nil && !errors.Is(r.cut, exchange.ErrDeadline) {
 		return nil, r.cut
 	}

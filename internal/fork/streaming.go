@@ -33,7 +33,7 @@ func (f *Forks) stream(ctx context.Context, x *exchange.Exchange) error {
 		return nil
 	}
 	if err == io.EOF { // it may go on without a stdout
-		_, err = collect(r)
+		_, err = f.collect(r)
 	} else {
 		r.giveUp(err)
 		r.end()
