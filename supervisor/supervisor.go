@@ -105,18 +105,21 @@ func New(cfg Config, pool Pool, watch Observer, log *zap.Logger) (*Supervisor, e
 }
 
 // Memory returns what this container may take, in bytes: its limit, or the machine's memory where there is none.
-func Memory() (int64, error) {
+func Memory() (int64, error) { return memoryOf(findCgroup(filesystem())) }
+
+// memoryOf is Memory, of the container that is known.
+func memoryOf(group cgroup) (int64, error) {
 	machine, err := physical()
-	return findCgroup(filesystem()).budget(filesystem(), machine), err
+	return group.budget(filesystem(), machine), err
 }
 
 // limits are those that follow from the container's memory.
 func (c Config) limits(group cgroup) (Limits, error) {
-	machine, err := physical()
+	budget, err := memoryOf(group)
 	if err != nil {
 		return Limits{}, err
 	}
-	return c.resolve(group.budget(filesystem(), machine), memory(int32(os.Getpid()), false)), nil
+	return c.resolve(budget, memory(int32(os.Getpid()), false)), nil
 }
 
 // WorkerMemory returns what one worker may take, in bytes: its hard limit, or its share of the container's memory when that
