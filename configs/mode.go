@@ -3,11 +3,11 @@ package configs
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"fwatchdog/internal/cpus"
 	"fwatchdog/server"
 )
 
@@ -36,6 +36,9 @@ func (m *Mode) UnmarshalText(text []byte) error {
 
 // OpenFaaS reports whether the mode is one of the OpenFaaS watchdogs.
 func (m Mode) OpenFaaS() bool { return m != "pool" && m != "warm" }
+
+// LongLived reports whether processes of the function live on from one request to the next.
+func (m Mode) LongLived() bool { return m == "pool" || m == "http" }
 
 // ofWatchdog reports whether the mode is one of of-watchdog.
 func (m Mode) ofWatchdog() bool { return m.OpenFaaS() && m != "classic" }
@@ -97,7 +100,7 @@ func (s *Settings) processors() int {
 	if s.Mode == "http" && !s.Upstream(nil).HasPort() {
 		return 1
 	}
-	return runtime.GOMAXPROCS(0)
+	return cpus.Count()
 }
 
 // upstreamProblem is what is wrong with the settings of mode http.

@@ -3,8 +3,8 @@ package pool
 import (
 	"context"
 	"fmt"
-	"runtime"
 
+	"fwatchdog/internal/cpus"
 	"fwatchdog/internal/life"
 )
 
@@ -167,7 +167,7 @@ func (p *Pool) grantReload() {
 }
 
 // reloadStep is how many workers a reload replaces at once. More starts than processors would only slow one another.
-func (c Config) reloadStep() int { return min(max(1, c.ReloadStep), runtime.GOMAXPROCS(0)) }
+func (c Config) reloadStep() int { return min(max(1, c.ReloadStep), cpus.Count()) }
 
 // reloaded counts the generations, as the reload that was begun last sees them.
 func (p *Pool) reloaded() ReloadResult {

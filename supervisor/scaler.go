@@ -2,11 +2,12 @@ package supervisor
 
 import (
 	"context"
-	"runtime"
+
 	"time"
 
 	"go.uber.org/zap"
 
+	"fwatchdog/internal/cpus"
 	"fwatchdog/internal/life"
 	"fwatchdog/pool"
 )
@@ -39,7 +40,7 @@ type gauge interface {
 
 // NewScaler returns a scaler that lets a worker go after it has been idle for so long; 0 is never.
 func NewScaler(pool Elastic, idle time.Duration, log *zap.Logger) *Scaler {
-	return &Scaler{pool: pool, thrift: newThrift(idle), processors: newProcessors(), boots: runtime.GOMAXPROCS(0), log: log}
+	return &Scaler{pool: pool, thrift: newThrift(idle), processors: newProcessors(), boots: cpus.Count(), log: log}
 }
 
 // Run scales until ctx ends. A pool that is not elastic needs none.

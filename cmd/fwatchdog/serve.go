@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"fwatchdog/configs"
+	"fwatchdog/internal/cpus"
 	"fwatchdog/internal/logging"
 	"fwatchdog/internal/page"
 	"fwatchdog/pool"
@@ -150,6 +151,9 @@ func (a *app) serve(settings *configs.Settings, signals <-chan os.Signal, log *z
 	a.processes.begin(log)
 	defer a.processes.end()
 	r := newRunning(a, functions, log)
+	if settings.Mode.LongLived() { // elsewhere we start processes all the time, and to start one holds a thread up
+		r.parts.Go(func() { cpus.Share(r.hurried, func() bool { return a.pool.Load().Waiting > 0 }) })
+	}
 	r.offerControl(controlPath(settings))
 	if settings.Watch != "" {
 		if err := r.watchFolder(settings.Watch); err != nil {

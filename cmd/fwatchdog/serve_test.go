@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -588,6 +589,25 @@ func freePort(t *testing.T) int {
 	}
 	t.Fatal("no port is free")
 	return 0
+}
+
+func TestWatchdogUsesHalfOfTheProcessorsWhereWorkersNeedThem(t *testing.T) {
+	all := runtime.GOMAXPROCS(0)
+	for name, test := range map[string]struct {
+		settings []string
+		want     int
+	}{
+		"a pool":                     {nil, (all + 1) / 2},
+		"a process for each request": {[]string{"mode=classic", "fprocess=cat"}, all},
+		"the environment says":       {[]string{fmt.Sprintf("GOMAXPROCS=%d", all+5)}, all + 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := append(test.settings, fmt.Sprintf("metrics_port=%d", freePort(t)))
+			if got := launch(t, settings...).metric("go_sched_gomaxprocs_threads"); got != float64(test.want) {
+				t.Errorf("of %d processors it uses %v, want %d", all, got, test.want)
+			}
+		})
+	}
 }
 
 func TestSignalsChangeTheSizeOfThePool(t *testing.T) {
