@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -73,6 +74,34 @@ func TestGoalsAreJudgedByTheMedianOfTheRounds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if s, met, ok := c.goal.reached(all); met != c.met || ok != c.ok {
 				t.Errorf("got %v, met %v, measured %v", s, met, ok)
+			}
+		})
+	}
+}
+
+func TestOnlyPeersMaySpoilARound(t *testing.T) {
+	for name, test := range map[string]struct {
+		system              string
+		failures            int
+		wantErr             bool
+		wantRuns, wantAgain int
+	}{
+		"a peer that fails twice":     {"proxy", 2, false, 3, 2},
+		"a peer that fails each time": {"proxy", 9, true, 3, 3},
+		"fwatchdog fails":             {"node", 1, true, 1, 0},
+		"nobody fails":                {"node", 0, false, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var m measured
+			runs := 0
+			_, err := m.round(entry{system: test.system}, func() (systems.Result, error) {
+				if runs++; runs <= test.failures {
+					return systems.Result{}, errors.New("not every answer was right")
+				}
+				return systems.Result{}, nil
+			})
+			if (err != nil) != test.wantErr || runs != test.wantRuns || len(m.spoiled) != test.wantAgain {
+				t.Errorf("after %d runs %v, and begun anew %q", runs, err, m.spoiled)
 			}
 		})
 	}

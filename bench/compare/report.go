@@ -19,7 +19,8 @@ const intro = `# Benchmarks
 
 Made by ` + "`make bench`" + `: every comparison runs its systems in turn on the same machine, %d rounds of %d seconds each after a warm-up.
 Figures are medians of the rounds; ratios are taken round by round, with their least and most. All systems give the same answer,
-which is looked at before and after each round; an answer other than 200 ends the run. fwatchdog runs with all that is on by default:
+which is looked at before and after each round. An answer other than 200 ends the run where it is fwatchdog's; a round that a peer spoils
+so is begun anew, which stands below its table. fwatchdog runs with all that is on by default:
 metrics, time limits, call ids, log; but for queue_size=2000, so that a thousand connections may wait. Processor time is that of the
 system with all its processes, for one request, and behind it what the first process takes of that: fwatchdog without its workers.
 The load generator, wrk, runs on the same processors: absolute figures are low by what it takes, ratios are what counts.
@@ -43,6 +44,9 @@ func document(all []measured, root string, rounds, seconds int) string {
 		}
 		for _, without := range m.without {
 			fmt.Fprintf(&b, "\nLeft out: %s.\n", without)
+		}
+		for _, spoiled := range m.spoiled {
+			fmt.Fprintf(&b, "\nA round was begun anew: %s.\n", spoiled)
 		}
 		for _, picture := range m.pictures() {
 			fmt.Fprintf(&b, "\n![%s](%s)\n", picture[1], picture[0])

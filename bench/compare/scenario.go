@@ -64,6 +64,7 @@ type measured struct {
 	results map[string][]result
 	figures []probed // of a probe: it has no entries
 	without []string // systems that could not be had, and why
+	spoiled []string // rounds of peers that were begun anew, and why
 }
 
 // run starts all systems, warms each entry up, and loads them in turn. A system that cannot be started is left out, and said so.
@@ -88,13 +89,13 @@ func (s scenario) run(ctx context.Context, root string, rounds, seconds int) (me
 		m.entries = append(m.entries, e)
 		warm := e.load(s.load, max(2, seconds))
 		warm.Reload = false
-		if _, err := warm.Run(ctx, live[e.system]); err != nil {
+		if _, err := m.round(e, func() (systems.Result, error) { return warm.Run(ctx, live[e.system]) }); err != nil {
 			return m, err
 		}
 	}
 	for round := range rounds {
 		for _, e := range m.entries {
-			got, err := e.load(s.load, seconds).Run(ctx, live[e.system])
+			got, err := m.round(e, func() (systems.Result, error) { return e.load(s.load, seconds).Run(ctx, live[e.system]) })
 			if err != nil {
 				return m, err
 			}
@@ -103,6 +104,21 @@ func (s scenario) run(ctx context.Context, root string, rounds, seconds int) (me
 		}
 	}
 	return m, nil
+}
+
+// tries is how often a round of a peer may be begun: Go's reverse proxy breaks off an answer now and then.
+const tries = 3
+
+// round loads an entry; where a peer gives a wrong answer, or none, once more.
+func (m *measured) round(e entry, load func() (systems.Result, error)) (got systems.Result, err error) {
+	for range tries {
+		if got, err = load(); err == nil || e.ours() {
+			break
+		}
+		m.spoiled = append(m.spoiled, fmt.Sprintf("%s: %v", e.name(), err))
+		log.Printf("%s, once more: %v", e.key(), err)
+	}
+	return got, err
 }
 
 // leaveOut notes a system that could not be started.
