@@ -50,10 +50,10 @@ func (s *Server) accessFields(c *call, took time.Duration) []zap.Field {
 		length = -1
 	}
 	if s.cfg.Profile.LogCallID {
-		id = " [" + cmp.Or(string(c.Request.CallID), "none") + "]"
+		id = " [" + cmp.Or(logging.Printable(string(c.Request.CallID)), "none") + "]"
 	}
-	return append(fields(c, took),
-		logging.Line("%s %s - %s - ContentLength: %s (%.4fs)%s", c.Request.Method, c.Request.Target, status, size(length), took.Seconds(), id))
+	return append(fields(c, took), logging.Line("%s %s - %s - ContentLength: %s (%.4fs)%s",
+		logging.Printable(string(c.Request.Method)), logging.Printable(string(c.Request.Target)), status, size(length), took.Seconds(), id))
 }
 
 // told are the keys for which a call's essence stands.

@@ -38,7 +38,8 @@ func (s *Server) admit(ctx *fasthttp.RequestCtx, now bool) (took time.Duration, 
 		h.Set("WWW-Authenticate", "Bearer realm=IAM function invoke")
 	}
 	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte{'?'})
-	s.log.Info("access denied", zap.ByteString("method", ctx.Method()), zap.ByteString("path", path), zap.Int("status", v.status),
-		zap.Error(err), logging.Line("%s %s - %d ACCESS DENIED - (%s)", ctx.Method(), path, v.status, took.Round(time.Millisecond)))
+	s.log.Info("access denied", zap.ByteString("method", ctx.Method()), zap.ByteString("path", path), zap.Int("status", v.status), zap.Error(err),
+		logging.Line("%s %s - %d ACCESS DENIED - (%s)", logging.Printable(string(ctx.Method())), logging.Printable(string(path)), v.status,
+			took.Round(time.Millisecond)))
 	return took, false
 }

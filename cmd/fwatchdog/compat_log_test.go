@@ -149,6 +149,12 @@ func TestCompatLogOfTheFunction(t *testing.T) {
 	}
 }
 
+func TestCompatLogOfATargetCannotSteerTheTerminal(t *testing.T) {
+	i := watchdog(t, "serializing", "true", "log_format=openfaas")
+	exchangeRaw(t, i, "GET /a\u009b2J HTTP/1.1\r\nHost: a\r\n\r\n")
+	i.eventually("the log tells", func() bool { return strings.Contains(i.log(), `GET /a\u009b2J - 200`) })
+}
+
 func TestCompatLogSizes(t *testing.T) {
 	for bytes, want := range map[int]string{0: "0B", 999: "999B", 1024: "1.024kB", 10_485_760: "10.49MB"} {
 		t.Run(want, func(t *testing.T) {
