@@ -26,10 +26,11 @@ const (
 	sleep = "/sleep"
 )
 
-// scenarios are what is compared. What a goal compares stands in one of them.
+// scenarios are what is compared. What a goal compares stands in one of them, as near to each other as can be: the machine may be
+// a third faster a few seconds later.
 var scenarios = []scenario{
 	{name: "hello", title: "A 5-byte answer, 32 connections", load: systems.Load{Connections: 32, Path: hello}, plots: plots{latency: true},
-		entries: each("fasthttp", "node", "jvm", "go", "node:http", "tomcat", "http", "plain proxy", "proxy", "of-watchdog")},
+		entries: each("proxy", "fasthttp", "node", "node:http", "jvm", "tomcat", "go", "http", "plain proxy", "of-watchdog")},
 	{name: "hello256", title: "A 5-byte answer, 256 connections", load: systems.Load{Connections: 256, Path: hello},
 		entries: each("jvm", "tomcat", "node", "node:http")},
 	{name: "single", title: "A 5-byte answer, 1 connection", load: systems.Load{Connections: 1, Path: hello}, plots: plots{latency: true},
