@@ -33,7 +33,7 @@ func TestWatchdogLeavesHalfOfTheProcessorsUnlessRequestsWait(t *testing.T) {
 					time.Sleep(interval)
 					synctest.Wait()
 					if got := runtime.GOMAXPROCS(0); got != step.want {
-						t.Errorf("while waiting is %v it uses %d processors, want %d", wait, got, step.want)
+						t.Errorf("while waiting is %v it uses %d processors, want %d", step.wait, got, step.want)
 					}
 				}
 				end()
