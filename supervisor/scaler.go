@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-
 	"time"
 
 	"go.uber.org/zap"

@@ -83,7 +83,7 @@ func (o *Oneshot) read() {
 }
 
 // tooLarge reports whether the program has written more than it may. Nobody writes to out meanwhile.
-func (o *Oneshot) tooLarge() bool { return o.cfg.MaxAnswer > 0 && int64(len(o.out)) > o.cfg.MaxAnswer }
+func (o *Oneshot) tooLarge() bool { return exchange.Exceeds(o.out, o.cfg.MaxAnswer) }
 
 // Concurrency is one request, the only one.
 func (o *Oneshot) Concurrency() int { return 1 }

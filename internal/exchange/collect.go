@@ -19,11 +19,14 @@ func (e *LargeError) Error() string {
 // Collect reads an answer to its end, as a collector is told by Within. The error is a *LargeError when there is more.
 func Collect(answer io.Reader, most int64) ([]byte, error) {
 	all, err := io.ReadAll(Within(answer, most))
-	if err == nil && most > 0 && int64(len(all)) > most {
+	if err == nil && Exceeds(all, most) {
 		return nil, &LargeError{Most: most}
 	}
 	return all, err
 }
+
+// Exceeds reports whether what was read Within most is more than that.
+func Exceeds(answer []byte, most int64) bool { return most > 0 && int64(len(answer)) > most }
 
 // Within is an answer up to the first byte that is too many; 0 is no limit.
 func Within(answer io.Reader, most int64) io.Reader {

@@ -43,14 +43,12 @@ func (f *Forks) serialize(ctx context.Context, x *exchange.Exchange) error {
 // the answer any more, or that it is too large.
 func (f *Forks) collect(r *run) ([]byte, error) {
 	out, readErr := exchange.Collect(r.stdout, f.cfg.MaxAnswer)
-	tooLarge := errors.As(readErr, new(*exchange.LargeError))
-	if tooLarge {
+	if errors.As(readErr, new(*exchange.LargeError)) {
 		r.giveUp(readErr)
-	}
-	r.end()
-	if tooLarge {
+		r.end()
 		return nil, readErr
 	}
+	r.end()
 	if r.cut != nil && !errors.Is(r.cut, exchange.ErrDeadline) {
 		return nil, r.cut
 	}
