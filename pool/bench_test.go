@@ -22,7 +22,8 @@ type echo struct {
 	done  chan struct{}
 }
 
-func (e *echo) Begin(_ context.Context, _ *exchange.Exchange, over func()) (exchange.Pending, error) {
+func (e *echo) Begin(_ context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
+	x.Wake()
 	return place(over), nil
 }
 func (e *echo) Concurrency() int                   { return e.limit }

@@ -20,6 +20,7 @@ func (g *greeter) Begin(_ context.Context, x *exchange.Exchange, over func()) (e
 	x.Response.Begin(200, 0)
 	x.Response.Body = fmt.Appendf(x.Response.Body, "hello from worker %d", g.id.Serial)
 	over()
+	x.Wake()
 	return g, nil
 }
 func (g *greeter) Wait() error                        { return nil }

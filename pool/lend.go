@@ -142,13 +142,17 @@ func (p *Pool) take(s *slot, x *exchange.Exchange) {
 // giveBack returns a place of s, and lends it to whoever has waited longest, whose exchange is begun here and now: to wake
 // him for that would leave the place idle meanwhile.
 func (p *Pool) giveBack(s *slot) {
-	if w := p.putBack(s); w != nil {
-		w.lent = begin(w.ctx, w.x, w.slot)
-		w.told <- struct{}{}
+	w := p.putBack(s)
+	if w == nil {
+		return
 	}
+	if w.lent = begin(w.ctx, w.x, w.slot); w.lent.failed != nil {
+		w.x.Wake() // no worker will
+	}
+	w.mu.Unlock()
 }
 
-// putBack returns a place of s, and lends it to the waiter that it returns, if there is one.
+// putBack returns a place of s, and lends it to the waiter that it returns with its mu held, if there is one.
 func (p *Pool) putBack(s *slot) *waiter {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -170,11 +174,11 @@ func (p *Pool) putBack(s *slot) *waiter {
 // serveLine lends places to those who wait, as long as there are both. p.mu is held.
 func (p *Pool) serveLine() {
 	for w := p.serveFirst(); w != nil; w = p.serveFirst() {
-		w.told <- struct{}{}
+		w.tell()
 	}
 }
 
-// serveFirst lends a place to whoever has waited longest, whom the caller must tell, if there are both. p.mu is held.
+// serveFirst lends a place to whoever has waited longest, and returns that with its mu held, if there are both. p.mu is held.
 func (p *Pool) serveFirst() *waiter {
 	if p.line.len == 0 {
 		return nil
@@ -183,8 +187,9 @@ func (p *Pool) serveFirst() *waiter {
 	if s == nil {
 		return nil
 	}
-	w := p.line.pop()
-	p.take(s, w.x)
+	w := p.line.ends.next
+	p.settle(w)
 	w.slot = s
+	p.take(s, w.x)
 	return w
 }

@@ -113,7 +113,7 @@ type Worker interface {
 	// Begin gives the worker an exchange, on a stream of its own, and waits for nothing; up to Concurrency run at
 	// once. It calls over exactly once, when the stream's place is free again, which may be before or after Wait
 	// returns, but is before Done is closed; not when Begin fails, as it does with a worker that has gone. An
-	// exchange.LostError says that the worker is of no more use.
+	// exchange.LostError says that the worker is of no more use. Who waits for the exchange is woken as exchange.Pending says.
 	Begin(ctx context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error)
 	// Concurrency is how many streams the worker takes.
 	Concurrency() int
@@ -182,11 +182,10 @@ type Pool struct {
 // New returns a pool that is empty until Run.
 func New(cfg Config, spawn Spawn) *Pool {
 	least, most := cfg.bounds()
-	return &Pool{
+	p := &Pool{
 		cfg:     cfg,
 		spawn:   spawn,
-		waiters: sync.Pool{New: newWaiter},
-		line:    newLine(),
+		waiters: sync.Pool{New: func() any { return new(waiter) }},
 		target:  cfg.Size,
 		least:   least,
 		most:    most,
@@ -199,6 +198,8 @@ func New(cfg Config, spawn Spawn) *Pool {
 		turn:    make(chan struct{}, 1),
 		strain:  make(chan struct{}, 1),
 	}
+	p.line = newLine(p.refuseOverdue)
+	return p
 }
 
 // Run staffs the pool until ctx ends, then lets every worker leave and returns once the last has gone. When hurry ends,

@@ -3,59 +3,80 @@ package pool
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"fwatchdog/internal/exchange"
 )
 
-// waiter is a request that stands in line. Pool.mu guards it until it has a slot or an error; then it is with whoever tells
-// it, until he has.
+// waiter is a request that stands in line until it is settled: it has a slot then, or an error.
 type waiter struct {
-	prev, next *waiter
+	prev, next *waiter // guarded by Pool.mu
 	ctx        context.Context
 	x          *exchange.Exchange
-	since      time.Time     // when it joined
-	told       chan struct{} // of capacity 1: slot and lent, or err, are as they will be
-	slot       *slot         // a place of it was lent to this waiter
-	lent       lent          // and its exchange begun there, unless that is left to it
-	err        error         // or this is why not
-	timer      *time.Timer   // of the queue timeout; one for the waiter's whole life
+	since      time.Time // when it joined
+	until      time.Time // when it will have waited for as long as a request may
+
+	// mu guards what follows. Whoever settles the waiter locks it while he holds Pool.mu, and keeps it until an exchange that
+	// he begins has begun.
+	mu   sync.Mutex
+	slot *slot // a place of it was lent to this waiter
+	lent lent  // and its exchange begun there, unless that is left to it
+	err  error // or this is why not
 }
 
-func newWaiter() any {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return &waiter{told: make(chan struct{}, 1), timer: timer}
+// tell wakes w, whose mu is held.
+func (w *waiter) tell() {
+	w.x.Wake()
+	w.mu.Unlock()
 }
 
-// line is the requests that wait, first come first served. Joining and leaving at any point cost O(1).
+// settled reports whether w is in line no more. From then on it is with whoever waits, alone.
+func (w *waiter) settled() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.slot != nil || w.err != nil
+}
+
+// line is the requests that wait, first come first served; who has waited before, for a worker that was lost, stands where
+// that puts him. Joining and leaving at any point cost O(1), but for those.
 type line struct {
-	ends waiter // before the first and behind the last: they form a ring
-	len  int
+	ends  waiter // before the first and behind the last: they form a ring
+	len   int
+	late  *time.Timer // for the first; one for all: most get a place long before
+	armed time.Time   // when it fires, not after the first has waited too long; zero when it will not
 }
 
-func newLine() *line {
-	l := new(line)
+func newLine(late func()) *line {
+	l := &line{late: time.AfterFunc(time.Hour, late)}
+	l.late.Stop()
 	l.ends.prev, l.ends.next = &l.ends, &l.ends
 	return l
 }
 
 func (l *line) push(w *waiter) {
-	w.prev, w.next = l.ends.prev, &l.ends
+	before := l.ends.prev
+	for before != &l.ends && before.until.After(w.until) {
+		before = before.prev
+	}
+	w.prev, w.next = before, before.next
 	w.prev.next, w.next.prev = w, w
 	l.len++
-}
-
-func (l *line) pop() *waiter {
-	w := l.ends.next
-	l.remove(w)
-	return w
+	l.watch()
 }
 
 func (l *line) remove(w *waiter) {
 	w.prev.next, w.next.prev = w.next, w.prev
 	w.prev, w.next = nil, nil
 	l.len--
+}
+
+// watch arms the timer, unless it fires soon enough.
+func (l *line) watch() {
+	if until := l.ends.next.until; l.len > 0 && (l.armed.IsZero() || until.Before(l.armed)) {
+		l.armed = until
+		l.late.Reset(time.Until(until))
+	}
 }
 
 // join puts x at the end of the line. p.mu is held.
@@ -70,8 +91,9 @@ func (p *Pool) join(ctx context.Context, x *exchange.Exchange) (*waiter, error) 
 		p.counts.QueueFull++
 		return nil, ErrQueueFull
 	}
+	x.Woken() // it is made before anybody else may wake
 	w := p.waiters.Get().(*waiter)
-	w.ctx, w.x, w.since = ctx, x, now
+	w.ctx, w.x, w.since, w.until = ctx, x, now, now.Add(p.cfg.QueueTimeout-x.Waited)
 	p.line.push(w)
 	p.refill() // where a worker serves once, whoever waits needs one even when the pool drains
 	if p.line.len == 1 {
@@ -89,19 +111,17 @@ func (p *Pool) queueSize() int {
 	return 10 * p.most * p.places
 }
 
-// wait stands in line until w has a place, its context ends or the queue timeout passes, in which all waits of a request
-// count.
+// wait stands in line until w has a place and something is to be done there, its context ends or the queue timeout passes,
+// in which all waits of a request count. Whose exchange was begun by another sleeps on until its worker wakes it: twice would
+// cost as much again.
 func (p *Pool) wait(w *waiter) (lent, error) {
-	w.timer.Reset(p.cfg.QueueTimeout - w.x.Waited)
-	select {
-	case <-w.told:
-	case <-w.ctx.Done():
-		p.leaveLine(w, w.ctx.Err())
-	case <-w.timer.C:
-		p.leaveLine(w, ErrQueueTimeout)
+	for !w.settled() {
+		select {
+		case <-w.x.Woken():
+		case <-w.ctx.Done():
+			p.leaveLine(w, w.ctx.Err())
+		}
 	}
-	w.timer.Stop()
-	w.x.Waited += time.Since(w.since)
 	l, err := w.lent, w.err
 	if w.slot != nil && l.slot == nil {
 		l = begin(w.ctx, w.x, w.slot)
@@ -111,44 +131,60 @@ func (p *Pool) wait(w *waiter) (lent, error) {
 	return l, err
 }
 
-// leaveLine takes w out of the line because of err, unless it was served or refused in the meantime: then it keeps what it got.
-func (p *Pool) leaveLine(w *waiter, err error) {
-	if !p.leftLine(w, err) {
-		<-w.told
-	}
+// settle takes w out of the line and locks its mu: the caller gives it a slot or an error. p.mu is held.
+func (p *Pool) settle(w *waiter) {
+	p.line.remove(w)
+	w.mu.Lock()
+	w.x.Waited += time.Since(w.since)
 }
 
-// leftLine takes w out of the line because of err, and reports whether it was there.
-func (p *Pool) leftLine(w *waiter, err error) bool {
+// leaveLine takes w out of the line because its context has ended so, unless it was settled in the meantime: then it keeps what
+// it got.
+func (p *Pool) leaveLine(w *waiter, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if w.slot != nil || w.err != nil {
-		return false
+		return
 	}
-	p.line.remove(w)
-	switch {
-	case errors.Is(err, exchange.ErrHostStops): // no worker got it, so it may come again
-		err = ErrDraining
+	if errors.Is(cause, exchange.ErrHostStops) { // no worker got it, so it may come again
+		cause = ErrDraining
 		p.counts.Draining++
-	case !errors.Is(err, ErrQueueTimeout):
-	case p.count[Ready] == 0:
-		err = ErrNotReady
-		p.counts.NotReady++
-	default:
-		p.counts.QueueTimeout++
 	}
-	w.err = err
-	return true
+	p.settle(w)
+	w.err = cause
+	w.mu.Unlock()
+}
+
+// refuseOverdue ends the waiting of those who have waited for as long as a request may.
+func (p *Pool) refuseOverdue() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.line.armed = time.Time{}
+	now := time.Now()
+	for p.line.len > 0 && !p.line.ends.next.until.After(now) {
+		if p.count[Ready] == 0 {
+			p.refuseFirst(ErrNotReady, &p.counts.NotReady)
+		} else {
+			p.refuseFirst(ErrQueueTimeout, &p.counts.QueueTimeout)
+		}
+	}
+	p.line.watch()
 }
 
 // refuseLine ends the waiting of everybody because the pool drains. p.mu is held.
 func (p *Pool) refuseLine() {
 	for p.line.len > 0 {
-		w := p.line.pop()
-		w.err = ErrDraining
-		p.counts.Draining++
-		w.told <- struct{}{}
+		p.refuseFirst(ErrDraining, &p.counts.Draining)
 	}
+}
+
+// refuseFirst ends the waiting of the first in line. p.mu is held.
+func (p *Pool) refuseFirst(why error, count *uint64) {
+	w := p.line.ends.next
+	p.settle(w)
+	w.err = why
+	*count++
+	w.tell()
 }
 
 // refuseIfUnstaffed refuses those who wait when no worker will ever come. p.mu is held.

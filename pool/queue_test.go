@@ -292,7 +292,9 @@ func TestWaiterThatLeavesWhileItIsServedAwaitsItsPlace(t *testing.T) {
 		synctest.Wait()          // not settle: what was lent to nobody is no exchange
 		told := r.putBack(place) // it is lent, and the exchange not begun
 		leave()
-		synctest.Wait()
+		for range 1000 { // who waits for a lock is never idle for synctest
+			runtime.Gosched()
+		}
 		select {
 		case <-served:
 			t.Error("it has left with a place")
@@ -300,7 +302,7 @@ func TestWaiterThatLeavesWhileItIsServedAwaitsItsPlace(t *testing.T) {
 		}
 
 		told.lent = begin(told.ctx, told.x, told.slot)
-		told.told <- struct{}{}
+		told.mu.Unlock()
 
 		if err := <-served; !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
@@ -308,26 +310,117 @@ func TestWaiterThatLeavesWhileItIsServedAwaitsItsPlace(t *testing.T) {
 	})
 }
 
-func TestWaiterStopsItsTimer(t *testing.T) {
+func TestWaiterWhoseExchangeHasBegunIsWokenByItsWorkerAlone(t *testing.T) {
 	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
-		busy := r.send("hold")
+		r.send("hold")
 		x := newCall("hold")
 		_, w, err := r.takeOrJoin(r.t.Context(), &x.Exchange)
 		if err != nil {
 			t.Fatal(err)
 		}
+		woken := make(chan error, 1)
+		go func() {
+			l, err := r.wait(w)
+			if err == nil {
+				err = l.wait()
+			}
+			woken <- err
+		}()
+		r.settle()
 		r.worker(0).release()
-		<-busy.done
-
-		_, err = r.wait(w)
-
-		if err != nil {
-			t.Fatal(err)
-		}
-		if w.timer.Stop() {
-			t.Error("the timer of a request that waits no more still runs")
+		r.settle()
+		if got := r.worker(0).inflight(); got != 1 || w.x == nil { // which wait clears
+			t.Errorf("%d exchanges have begun, want 1; whoever waits was woken: %v", got, w.x == nil)
 		}
 		r.worker(0).release()
+		if err := <-woken; err != nil || x.Response.Status != 200 {
+			t.Errorf("got %v and status %d", err, x.Response.Status)
+		}
+	})
+}
+
+func TestWaiterWhoseExchangeCannotBeginIsWoken(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1, Retry: RetryOff}, func(r *rig) {
+		first, second := r.send("hold"), r.send("hold")
+		f := r.worker(0)
+		f.mu.Lock()
+		f.leaving = true // and the pool does not know
+		f.mu.Unlock()
+		f.release()
+		<-first.done
+		<-second.done
+		if !errors.As(second.err, new(*exchange.LostError)) || second.took != 0 {
+			t.Errorf("got %v after %v", second.err, second.took)
+		}
+	})
+}
+
+func TestWaiterThatIsWokenForNothingWaitsOn(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.send("hold")
+		c := newCall("2s")
+		c.Wake() // as by an exchange before this one
+		r.sendCall(r.t.Context(), c)
+		c.Wake()
+		r.settle()
+		if c.over() || r.waiting() != 1 {
+			t.Errorf("over: %v with %v; %d wait", c.over(), c.err, r.waiting())
+		}
+		r.worker(0).release()
+		c.Wake()
+		<-c.done
+		if c.err != nil || c.took != 2*time.Second {
+			t.Errorf("got %v after %v", c.err, c.took)
+		}
+	})
+}
+
+func TestEveryWaiterHasItsOwnQueueTimeout(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 10, QueueTimeout: 10 * time.Second}, func(r *rig) {
+		r.send("hold")
+		var calls []*call
+		for _, waited := range []time.Duration{0, 0, 7 * time.Second, 0, 8 * time.Second} { // the last goes before the third
+			c := newCall("hold")
+			c.Waited = waited // as after a worker that was lost
+			r.sendCall(r.t.Context(), c)
+			calls = append(calls, c)
+			r.pass(time.Second / 2)
+		}
+		served := r.send("hold")
+		r.pass(5 * time.Second)
+		calls = append(calls, r.send("hold")) // when the timer has fired for others, and is armed for others
+		for i, want := range []time.Duration{10, 10, 3, 10, 2, 10} {
+			if <-calls[i].done; calls[i].err != ErrQueueTimeout || calls[i].took != want*time.Second {
+				t.Errorf("request %d: %v after %v, want %v after %v", i, calls[i].err, calls[i].took, ErrQueueTimeout, want*time.Second)
+			}
+			if i == 3 {
+				r.worker(0).release()
+				r.settle()
+			}
+		}
+		r.worker(0).release()
+		if <-served.done; served.err != nil {
+			t.Errorf("who was in time: %v", served.err)
+		}
+	})
+}
+
+func TestWhoHasWaitedBeforeStandsBeforeThoseWhoCameMeanwhile(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 10, QueueTimeout: 10 * time.Second}, func(r *rig) {
+		r.send("hold")
+		var calls []*call
+		for _, waited := range []time.Duration{0, 3 * time.Second, 1 * time.Second} {
+			c := newCall("1s")
+			c.Waited = waited // as after a worker that was lost
+			r.sendCall(r.t.Context(), c)
+			calls = append(calls, c)
+		}
+		r.worker(0).release()
+		for i, want := range []time.Duration{3 * time.Second, 1 * time.Second, 2 * time.Second} {
+			if <-calls[i].done; calls[i].took != want {
+				t.Errorf("request %d took %v, want %v", i, calls[i].took, want)
+			}
+		}
 	})
 }
 

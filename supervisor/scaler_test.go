@@ -33,6 +33,7 @@ type nap struct {
 
 func (w *sleeper) Begin(_ context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
 	w.group.Add(1)
+	x.Wake()
 	return nap{w, over, time.Now().Add(x.Request.Timeout)}, nil
 }
 

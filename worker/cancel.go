@@ -52,11 +52,11 @@ func (s *stream) giveUp(reason protocol.CancelReason, err error) {
 		s.mu.Unlock()
 		return
 	}
-	f, id := s.f, s.id
+	f, id, wake := s.f, s.id, s.wake
 	s.gone, s.err = true, err
 	s.grace = time.AfterFunc(f.cfg.CancelGrace, func() { f.poisoned(id) })
 	s.mu.Unlock()
-	signal(s.wake)
+	signal(wake)
 	signal(f.room)
 	f.counts.Cancelled[reason].Add(1)
 	f.mu.Lock()

@@ -225,13 +225,14 @@ func TestEveryLegalWayToAnswerGivesTheBody(t *testing.T) {
 func TestAWholeResponseKeepsItsBodyWhenASignalMeantForAnEarlierExchangeComesBeforeItsEnd(t *testing.T) {
 	f := start(t, quick)
 	client := newSmallClient(t.Context(), f)
+	client.x.Woken() // it is there before anybody else wakes
 	var over atomic.Bool
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer over.Store(true)
 	group.Go(func() {
 		for !over.Load() {
-			f.SignalLate()
+			client.x.Wake()
 		}
 	})
 

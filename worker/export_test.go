@@ -94,13 +94,6 @@ func (f *Framed) everyStream() []*stream {
 	return slices.Collect(maps.Values(f.streams))
 }
 
-// SignalLate is what somebody does to all open streams who meant an earlier exchange of theirs.
-func (f *Framed) SignalLate() {
-	for _, s := range f.everyStream() {
-		signal(s.wake)
-	}
-}
-
 // Poison is what happens at the end of a stream's grace.
 func (f *Framed) Poison(id uint32) { f.poisoned(id) }
 

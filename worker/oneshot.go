@@ -97,6 +97,7 @@ func (o *Oneshot) Begin(ctx context.Context, x *exchange.Exchange, over func()) 
 	close(o.begun)
 	o.blame(life.MaxRequests)
 	go func() { o.fed <- o.feed(&x.Request) }()
+	x.Wake()
 	return o, nil
 }
 

@@ -52,6 +52,23 @@ func TestProgramThatPrintsBeforeItsRequestIsHeldBackUntilThen(t *testing.T) {
 	}
 }
 
+func TestWhoWouldWaitForAProgramsAnswerIsWokenForIt(t *testing.T) {
+	o := oneshot(t, "cat")
+	x := &exchange.Exchange{Request: exchange.Request{Body: []byte("hello"), Length: 5}}
+	pending, err := o.Begin(t.Context(), x, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-x.Woken(): // Wait is what takes the answer
+	default:
+		t.Error("nobody was woken")
+	}
+	if err := pending.Wait(); err != nil || string(x.Response.Body) != "hello" {
+		t.Errorf("got %q, %v", x.Response.Body, err)
+	}
+}
+
 func TestProgramThatPrintsAndEndsBeforeItsRequestIsGone(t *testing.T) {
 	o := oneshot(t, "head -c 100000 /dev/zero")
 	select {

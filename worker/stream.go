@@ -17,7 +17,6 @@ import (
 // who came too late may still signal it: whoever waits looks again at what he waits for.
 type stream struct {
 	f       *Framed
-	wake    chan struct{} // of capacity 1: something has changed that the caller waits for
 	more    chan struct{} // of capacity 1: the upload may go on
 	timer   *time.Timer   // runs expire
 	holders atomic.Int32  // 2, 1, 0
@@ -28,6 +27,7 @@ type stream struct {
 	start    uint64    // where its REQ begins among all bytes to the worker
 	begun    time.Time // when it was opened, where slow ones are looked for
 	x        *exchange.Exchange
+	wake     chan struct{}   // of x: something has changed that the caller waits for
 	ctx      context.Context // of Begin: the exchange ends with it
 	over     func()
 	uploaded chan struct{} // closed when the upload has stopped; nil without one
@@ -85,7 +85,7 @@ func (f *Framed) open(ctx context.Context, x *exchange.Exchange, over func()) (*
 	}
 	f.pending = frames
 	s := f.newStream()
-	s.start, s.x, s.ctx, s.over = start, x, ctx, over
+	s.start, s.x, s.wake, s.ctx, s.over = start, x, x.Woken(), ctx, over
 	s.callID = append(s.callID[:0], x.Request.CallID...)
 	s.setDeadline(x.Request.Timeout)
 	f.streams[s.id] = s
@@ -109,7 +109,7 @@ func (f *Framed) newStream() *stream {
 		s = f.idle[n-1]
 		f.idle = f.idle[:n-1]
 	} else {
-		s = &stream{f: f, wake: make(chan struct{}, 1), more: make(chan struct{}, 1)}
+		s = &stream{f: f, more: make(chan struct{}, 1)}
 		s.turn = newTurn()
 		s.timer = time.AfterFunc(time.Hour, s.expire)
 		s.timer.Stop() // until setDeadline
@@ -124,7 +124,6 @@ func newTurn() turn { return turn{credit: protocol.DefaultWindow, allowance: pro
 // Wait waits for the response, or for why there is none. See exchange.Pending.
 func (s *stream) Wait() error {
 	for {
-		s.await()
 		begun, whole, err := s.progress()
 		if err != nil || whole {
 			s.leave()
@@ -134,6 +133,7 @@ func (s *stream) Wait() error {
 			s.x.Response.Stream = &body{s: s}
 			return nil
 		}
+		s.await()
 	}
 }
 
@@ -192,7 +192,7 @@ func (f *Framed) recycle(s *stream) {
 	s.body, s.spare = emptyBody(s.body), emptyBody(s.spare)
 	s.turn = newTurn()
 	s.mu.Unlock()
-	s.x, s.ctx, s.over, s.uploaded = nil, nil, nil, nil
+	s.x, s.wake, s.ctx, s.over, s.uploaded = nil, nil, nil, nil, nil
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.idle = append(f.idle, s)

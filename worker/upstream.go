@@ -176,6 +176,7 @@ func (u *Upstream) Concurrency() int { return MostConnections }
 // Begin takes an exchange, which Wait runs. See pool.Worker.
 func (u *Upstream) Begin(ctx context.Context, x *exchange.Exchange, over func()) (exchange.Pending, error) {
 	if l := u.begin(ctx, x, over); l != nil {
+		x.Wake()
 		return l, nil
 	}
 	return nil, &exchange.LostError{Cause: exchange.CauseCrash, Unseen: true}

@@ -39,6 +39,18 @@ func TestHTTPFunctionAnswers(t *testing.T) {
 	}
 }
 
+func TestHTTPRequestsWaitInLineForAPlace(t *testing.T) {
+	i := upstream(t, "worker_concurrency=1", "queue_size=3")
+	answers := []func() response{i.ask("/late?ms=300")}
+	i.awaitInflight(1)
+	for range 3 {
+		answers = append(answers, i.ask("/late?ms=1"))
+	}
+	for _, answer := range answers {
+		answer().is(t, 200, "late")
+	}
+}
+
 func TestHTTPRedirectIsTheAnswerAndRepeatedHeadersStay(t *testing.T) {
 	got := exchangeRaw(t, upstream(t), "GET /redirect HTTP/1.1\r\nHost: x\r\n\r\n")
 	if !strings.HasPrefix(got, "302 Found\r\n") {

@@ -22,6 +22,26 @@ type Exchange struct {
 	// Waited is how long the request stood in line for a worker, and Worker the one that got it; the pool sets both.
 	Waited time.Duration
 	Worker life.ID
+
+	woken chan struct{}
+}
+
+// Woken is the channel, of capacity 1, on which whoever waits for the exchange is woken: for his place in line by the pool,
+// for all else by the worker. He may be woken for nothing, also because of an exchange before this one, so he looks what there is
+// to do before he waits. It is the same for as long as x lives, and is made by the first call.
+func (x *Exchange) Woken() chan struct{} {
+	if x.woken == nil {
+		x.woken = make(chan struct{}, 1)
+	}
+	return x.woken
+}
+
+// Wake wakes whoever waits for x, now or the next time.
+func (x *Exchange) Wake() {
+	select {
+	case x.Woken() <- struct{}{}:
+	default:
+	}
 }
 
 // keepFields is the most headers for which room is kept: as many as requests have, and not as many as a client can send.
@@ -127,7 +147,8 @@ type Tunnel interface {
 // Pending is an exchange that a worker has begun with.
 type Pending interface {
 	// Wait returns nil when the response is there, else why there is none. It must be called, once; until it has returned
-	// the exchange is the worker's.
+	// the exchange is the worker's. Who would rather wait on Exchange.Woken is woken when there is something for Wait to do:
+	// at once, where that is the work itself.
 	Wait() error
 }
 
