@@ -98,15 +98,16 @@ func (m *Metrics) Ponged(took time.Duration) { m.ping.Observe(took.Seconds()) }
 func (m *Metrics) Begin(at time.Time) { m.integral.begin(at.Sub(epoch)) }
 
 // End counts its answer. begun is the time of its Begin, took the time since; waited the part of it that the request stood
-// in line. refused names why it was turned away before a worker got it, or is "".
-func (m *Metrics) End(method string, status int, begun time.Time, took, waited time.Duration, refused string) {
+// in line. served says whether a worker got it; refused names why the pool, or max_inflight, turned it away, or is "".
+func (m *Metrics) End(method string, status int, begun time.Time, took, waited time.Duration, served bool, refused string) {
 	m.integral.end(begun.Sub(epoch), took)
-	if refused == "" {
+	if served {
 		m.exec.Observe((took - waited).Seconds())
-	} else {
+	}
+	if refused != "" {
 		m.refusals.add(time.Now())
 	}
-	if refused == "" || waited > 0 {
+	if served || waited > 0 {
 		m.waited.Observe(waited.Seconds())
 	}
 	if refused == overInflight {

@@ -69,8 +69,8 @@ func TestScrapeTellsOfPoolWorkersAndRequests(t *testing.T) {
 	m.Begin(time.Now())
 	m.Begin(time.Now())
 	m.Begin(time.Now())
-	m.End("get", 200, time.Now(), 30*time.Millisecond, 10*time.Millisecond, "")
-	m.End("post", 429, time.Now(), 0, 0, "inflight_limit")
+	m.End("get", 200, time.Now(), 30*time.Millisecond, 10*time.Millisecond, true, "")
+	m.End("post", 429, time.Now(), 0, 0, false, "inflight_limit")
 	m.Booted(2 * time.Second)
 	m.Ponged(time.Millisecond)
 	got := scrape(t, m)
@@ -129,6 +129,6 @@ func BenchmarkRequest(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		m.Begin(time.Now())
-		m.End("get", 200, time.Now(), time.Millisecond, 0, "")
+		m.End("get", 200, time.Now(), time.Millisecond, 0, true, "")
 	}
 }

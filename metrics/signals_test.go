@@ -31,7 +31,7 @@ func TestUtilizationIsWhatIsAskedForOverWhatThereIs(t *testing.T) {
 			time.Sleep(step.pass)
 			for range step.refused {
 				m.Begin(time.Now())
-				m.End("get", 503, time.Now(), 0, 0, "queue_full")
+				m.End("get", 503, time.Now(), 0, 0, false, "queue_full")
 			}
 			if got := scrape(t, m)["fwatchdog_utilization"]; got != step.want {
 				t.Errorf("%s: %v, want %v", step.what, got, step.want)
@@ -65,7 +65,7 @@ func TestInflightSecondsAreTheIntegralOfRequestsInFlight(t *testing.T) {
 				running = append(running, time.Now())
 			case len(running) > 0:
 				one := dice.IntN(len(running))
-				m.End("get", 200, running[one], time.Since(running[one]), 0, "")
+				m.End("get", 200, running[one], time.Since(running[one]), 0, true, "")
 				running[one] = running[len(running)-1]
 				running = running[:len(running)-1]
 			}
@@ -89,7 +89,7 @@ func TestRefusalsHaveNoPartInTheTimeOfWorkers(t *testing.T) {
 		waited time.Duration
 	}{{"queue_full", 0}, {"queue_timeout", 10 * time.Second}, {"not_ready", time.Second}, {"draining", 0}, {"inflight_limit", 0}} {
 		m.Begin(time.Now())
-		m.End("get", 503, time.Now(), refused.waited, refused.waited, refused.reason)
+		m.End("get", 503, time.Now(), refused.waited, refused.waited, false, refused.reason)
 	}
 	got := scrape(t, m)
 	for series, want := range map[string]float64{
@@ -109,7 +109,7 @@ func TestRefusalsHaveNoPartInTheTimeOfWorkers(t *testing.T) {
 func TestHistogramsAreNativeAndClassic(t *testing.T) {
 	m := metrics.New(instance())
 	m.Begin(time.Now())
-	m.End("get", 200, time.Now(), 30*time.Millisecond, 10*time.Millisecond, "")
+	m.End("get", 200, time.Now(), 30*time.Millisecond, 10*time.Millisecond, true, "")
 	m.Booted(time.Second)
 	m.Ponged(time.Second)
 	r := httptest.NewRequest("GET", "/metrics", nil)

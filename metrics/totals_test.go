@@ -17,10 +17,10 @@ func TestTotalsAreThoseOfTheMetrics(t *testing.T) {
 		if i >= 98 {
 			took, status = time.Second, 503
 		}
-		m.End("get", status, time.Now(), took, time.Millisecond, "")
+		m.End("get", status, time.Now(), took, time.Millisecond, true, "")
 	}
 	m.Begin(time.Now())
-	m.End("post", 200, time.Now(), 0, 0, "") // no time at all has a bucket of its own
+	m.End("post", 200, time.Now(), 0, 0, true, "") // no time at all has a bucket of its own
 
 	got := m.Totals()
 

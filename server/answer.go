@@ -201,14 +201,19 @@ func (s *Server) refuse(ctx *fasthttp.RequestCtx) {
 
 // turnAway answers a request for which there is no call. The caller has said Begin at that time.
 func (s *Server) turnAway(ctx *fasthttp.RequestCtx, v verdict, begun time.Time, refused string) {
-	s.write(ctx, v)
+	s.reply(ctx, v)
 	linger(ctx, false)
+	s.watch.End(methodLabel(ctx.Method()), v.status, begun, 0, 0, false, refused)
+	s.traceRefusal(ctx, v.status, refused)
+}
+
+// reply writes a verdict with the headers that every answer has.
+func (s *Server) reply(ctx *fasthttp.RequestCtx, v verdict) {
+	s.write(ctx, v)
 	s.addCallID(ctx)
 	if s.cfg.Profile.Duration.on(v.status, false) {
 		ctx.Response.Header.Set(headerDuration, "0.000000")
 	}
-	s.watch.End(methodLabel(ctx.Method()), v.status, begun, 0, 0, refused)
-	s.traceRefusal(ctx, v.status, refused)
 }
 
 // addCallID gives an answer for which there is no call the id of its request, or a new one.
@@ -223,13 +228,13 @@ func (s *Server) addCallID(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetCanonical(callIDKey, id)
 }
 
-// badRequest answers what is no HTTP request.
+// badRequest answers what is no HTTP request, or not a whole one.
 func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	c, _ := ctx.Conn().(*conn)
 	var timeout net.Error
 	late := errors.As(err, &timeout) && timeout.Timeout()
+	begun := time.Now()
 	if c != nil && (late || errors.Is(err, io.ErrUnexpectedEOF)) && isHead(&ctx.Request.Header, c.lastHead()) {
-		begun := time.Now()
 		s.watch.Begin(begun)
 		s.turnAway(ctx, s.judge(bodyError(err)), begun, "")
 		return
@@ -246,8 +251,9 @@ func (s *Server) badRequest(ctx *fasthttp.RequestCtx, err error) {
 	} else if late {
 		v = verdict{status: http.StatusRequestTimeout, text: "the request did not come in time"}
 	}
-	s.write(ctx, v)
-	s.addCallID(ctx)
+	s.watch.Begin(begun)
+	s.reply(ctx, v)
+	s.watch.End(methodLabel(nil), v.status, begun, 0, 0, false, "")
 }
 
 // isHead reports whether text is the head of a request with a body, and reads it again into h: fasthttp, which reads the first

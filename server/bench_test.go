@@ -17,7 +17,7 @@ import (
 type nothing struct{}
 
 func (nothing) Begin(time.Time)                                                  {}
-func (nothing) End(string, int, time.Time, time.Duration, time.Duration, string) {}
+func (nothing) End(string, int, time.Time, time.Duration, time.Duration, bool, string) {}
 
 // BenchmarkSmallRequest is a whole request on a connection that stays open, before a function that costs nothing.
 func BenchmarkSmallRequest(b *testing.B) {

@@ -188,10 +188,11 @@ func TestHeadThatStallsIsNoBodyThatDoes(t *testing.T) {
 	}
 	r := bufio.NewReader(conn)
 	receive(t, r, "GET")
-	if a := receive(t, r, "GET"); a.StatusCode != 408 || !strings.Contains(a.body, "the request did not come in time") || a.Header.Get("X-Call-Id") == "" {
+	if a := receive(t, r, "GET"); a.StatusCode != 408 || !strings.Contains(a.body, "the request did not come in time") || a.Header.Get("X-Call-Id") == "" ||
+		a.Header.Get("X-Duration-Seconds") == "" {
 		t.Errorf("got %d %q %v", a.StatusCode, a.body, a.Header)
 	}
-	if ends := f.watch.seen(t, 1); len(ends) != 1 {
+	if ends := f.watch.seen(t, 2); ends[1] != "unknown 408" {
 		t.Errorf("counted %q", ends)
 	}
 }

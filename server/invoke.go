@@ -82,7 +82,7 @@ func (s *Server) serve(ctx *fasthttp.RequestCtx, c *call) {
 // finish is the end of a call, which took so long: nothing holds its exchange any more.
 func (s *Server) finish(c *call, took time.Duration) {
 	if !c.probe {
-		s.watch.End(c.method, c.status, c.start, took, c.Waited, c.refused)
+		s.watch.End(c.method, c.status, c.start, took, c.Waited, c.Worker.Serial != 0, c.refused)
 	}
 	s.logAccess(c, took)
 	s.endTrace(c, took)

@@ -87,9 +87,9 @@ type Function interface {
 // Observer is told of every request of the function path.
 type Observer interface {
 	Begin(at time.Time)
-	// End is told once for each Begin, and begun is its time. refused names why the request was turned away before a worker
-	// got it, "" when it was not.
-	End(method string, status int, begun time.Time, took, waited time.Duration, refused string)
+	// End is told once for each Begin, and begun is its time. served says whether a worker got the request; refused names why
+	// the pool, or max_inflight, turned it away, "" when they did not.
+	End(method string, status int, begun time.Time, took, waited time.Duration, served bool, refused string)
 }
 
 // Server answers HTTP on one listener.

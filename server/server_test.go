@@ -55,7 +55,7 @@ type watcher struct {
 }
 
 func (w *watcher) Begin(time.Time) { w.running.Add(1) }
-func (w *watcher) End(method string, status int, _ time.Time, took, waited time.Duration, refused string) {
+func (w *watcher) End(method string, status int, _ time.Time, took, waited time.Duration, _ bool, refused string) {
 	w.running.Add(-1)
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -39,7 +39,7 @@ func judge(err error) verdict {
 	case errors.Is(err, exchange.ErrClientGone), errors.Is(err, errWriteTimeout):
 		return verdict{status: statusClientGone, text: text}
 	case errors.Is(err, exchange.ErrHostStops):
-		return verdict{status: http.StatusServiceUnavailable, text: text}
+		return verdict{status: http.StatusServiceUnavailable, text: "the watchdog stops, and waits for the function no longer"}
 	case errors.Is(err, exchange.ErrDeadline):
 		return verdict{status: http.StatusGatewayTimeout, text: text}
 	case errors.As(err, &lost):

@@ -543,8 +543,10 @@ func TestStoppedWorkerIsReplaced(t *testing.T) {
 }
 
 func TestMetricsTellWhatHappened(t *testing.T) {
-	i := launch(t, fmt.Sprintf("metrics_port=%d", freePort(t)), "pool_size=1", "worker_concurrency=2")
+	i := launch(t, fmt.Sprintf("metrics_port=%d", freePort(t)), "pool_size=1", "worker_concurrency=2", "max_body=10")
 	i.get("/echo")
+	i.send("POST", "/echo", strings.NewReader("01234567890")) // no worker gets it
+	exchangeRaw(t, i, "no request\r\n\r\n")
 	i.send("PURGE", "/echo", nil)
 	i.get("/throw")
 	i.get("/exit?code=1")
@@ -552,6 +554,8 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 	i.awaitReady()
 	for series, want := range map[string]float64{
 		`http_requests_total{code="200",method="get"}`:                 1,
+		`http_requests_total{code="413",method="post"}`:                1,
+		`http_requests_total{code="400",method="unknown"}`:             1,
 		`http_requests_total{code="200",method="unknown"}`:             1,
 		`http_requests_total{code="500",method="get"}`:                 1,
 		`http_requests_total{code="502",method="get"}`:                 1,
@@ -562,6 +566,7 @@ func TestMetricsTellWhatHappened(t *testing.T) {
 		`fwatchdog_worker_exits_total{reason="crash"}`:                 1,
 		`fwatchdog_workers{state="ready"}`:                             1,
 		`fwatchdog_exec_seconds_count`:                                 4,
+		`fwatchdog_queue_wait_seconds_count`:                           4,
 		`http_request_duration_seconds_count{code="200",method="get"}`: 1,
 	} {
 		if got := i.metric(series); got != want {

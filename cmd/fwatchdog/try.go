@@ -72,12 +72,8 @@ func (c *invokeCommand) run(settings *configs.Settings, args []string, io stream
 	x := &exchange.Exchange{Request: exchange.Request{
 		Method: []byte(c.method()), Target: []byte(c.Target), Body: body, Timeout: settings.ExecTimeout,
 	}}
-	for _, header := range c.Header {
-		key, value, found := strings.Cut(header, ":")
-		if !found {
-			return fmt.Errorf("-H %q is not NAME: VALUE", header)
-		}
-		x.Request.Header = append(x.Request.Header, exchange.Field{Key: []byte(strings.TrimSpace(key)), Value: []byte(strings.TrimSpace(value))})
+	if x.Request.Header, err = c.headers(); err != nil {
+		return err
 	}
 	if len(body) > worker.MaxWholeBody {
 		x.Request.Body, x.Request.Stream = nil, newBytesStream(body)
@@ -100,6 +96,24 @@ func (c *invokeCommand) run(settings *configs.Settings, args []string, io stream
 		}
 		return answer.endLine()
 	})
+}
+
+// headers are those of -H, and a Host as every request has one.
+func (c *invokeCommand) headers() ([]exchange.Field, error) {
+	fields := []exchange.Field{{Key: []byte("Host"), Value: []byte("localhost")}}
+	for _, header := range c.Header {
+		key, value, found := strings.Cut(header, ":")
+		if !found {
+			return nil, fmt.Errorf("-H %q is not NAME: VALUE", header)
+		}
+		field := exchange.Field{Key: []byte(strings.TrimSpace(key)), Value: []byte(strings.TrimSpace(value))}
+		if strings.EqualFold(string(field.Key), "host") {
+			fields[0] = field
+			continue
+		}
+		fields = append(fields, field)
+	}
+	return fields, nil
 }
 
 func (c *invokeCommand) method() string {
