@@ -18,17 +18,31 @@ import (
 const (
 	bannerLimit = 64 << 10 // text before HELLO, in bytes
 	shownBytes  = 256      // of what came on the frames' pipe
-	tailBytes   = 4 << 10  // of stderr
+	tailBytes   = 4 << 10  // of stdout and stderr
 )
 
 // transcript is what a diagnosis shows of what a worker wrote.
 type transcript struct {
-	mu    sync.Mutex // guards the fields below
-	first []byte     // the first bytes on the frames' pipe that were no frame
-	stray int        // how many there were
-	tail  []byte     // the last bytes of stderr, and some before them
-	cause error      // why there is no talking with it, when that is its own doing
+	mu     sync.Mutex // guards the fields below
+	first  []byte     // the first bytes on the frames' pipe that were no frame
+	stray  int        // how many there were
+	stdout tail       // where frames are elsewhere
+	stderr tail
+	cause  error // why there is no talking with it, when that is its own doing
 }
+
+// tail is the last bytes of what was written, and some before them.
+type tail []byte
+
+func (t *tail) add(line []byte) {
+	*t = append(append(*t, line...), '\n')
+	if len(*t) > 4*tailBytes { // now and then, not for every line
+		*t = append((*t)[:0], t.String()...)
+	}
+}
+
+// String is the end of it.
+func (t *tail) String() string { return string((*t)[max(0, len(*t)-tailBytes):]) }
 
 // addStray records text on the frames' pipe and returns how much there was so far.
 func (t *transcript) addStray(text []byte) int {
@@ -39,17 +53,19 @@ func (t *transcript) addStray(text []byte) int {
 	return t.stray
 }
 
-func (t *transcript) addStderr(line []byte) {
+// addLine records a line of stdout or stderr.
+func (t *transcript) addLine(from string, line []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.tail = append(append(t.tail, line...), '\n')
-	if len(t.tail) > 4*tailBytes { // now and then, not for every line
-		t.tail = append(t.tail[:0], t.stderr()...)
+	if from == fromStderr {
+		t.stderr.add(line)
+	} else {
+		t.stdout.add(line)
 	}
 }
 
-// stderr is the end of what it wrote there. t.mu is held.
-func (t *transcript) stderr() string { return string(t.tail[max(0, len(t.tail)-tailBytes):]) }
+// spoke reports whether there was any text. t.mu is held.
+func (t *transcript) spoke() bool { return len(t.first)+len(t.stdout)+len(t.stderr) > 0 }
 
 func (t *transcript) blame(err error) {
 	t.mu.Lock()
@@ -74,9 +90,9 @@ type StartError struct {
 	What string
 	// Hint is what to do about it; "" when there is nothing to say.
 	Hint string
-	// Seen is the beginning of what the process wrote where frames should be, as a hex dump; Stderr the end of what it
-	// wrote on stderr.
-	Seen, Stderr string
+	// Seen is the beginning of what the process wrote where frames should be, as a hex dump; Stdout, where frames are
+	// elsewhere, and Stderr are the end of what it wrote there.
+	Seen, Stdout, Stderr string
 	// Err is the cause.
 	Err error
 }
@@ -91,6 +107,7 @@ func (e *StartError) Error() string {
 		}
 	}
 	part("It wrote where frames should be:", e.Seen)
+	part("The end of its stdout:", e.Stdout)
 	part("The end of its stderr:", e.Stderr)
 	part("What to do:", e.Hint)
 	return text.String()
@@ -111,9 +128,10 @@ func (f *Framed) startError(err error) *StartError {
 	e := &StartError{
 		Command: f.cfg.Command.Argv,
 		What:    what(err),
-		Hint:    hint(err, f.said.stray > 0),
+		Hint:    hint(err, &f.said),
 		Seen:    f.said.dump(),
-		Stderr:  f.said.stderr(),
+		Stdout:  f.said.stdout.String(),
+		Stderr:  f.said.stderr.String(),
 		Err:     err,
 	}
 	if len(f.said.first) > 0 {
@@ -135,8 +153,8 @@ func logEnd(log *zap.Logger, planned, lost zapcore.Level, said *transcript, why 
 	if said.cause != nil {
 		fields = append(fields, zap.NamedError("violation", said.cause), zap.String("dump", said.dump()))
 	}
-	if !why.Planned() && len(said.tail) > 0 {
-		fields = append(fields, zap.String("stderr", said.stderr()))
+	if !why.Planned() && len(said.stderr) > 0 {
+		fields = append(fields, zap.String("stderr", said.stderr.String()))
 	}
 	said.mu.Unlock()
 	level := lost

@@ -16,10 +16,13 @@ const (
 	hintHTTP  = "If it is an HTTP server, set mode=http and upstream_url=http://127.0.0.1:PORT, with the port where it listens. " +
 		"If it is a plain stdin/stdout program, it " + hintModes
 	hintCommand = "Check fprocess: is it the right program, with the right arguments, in the right folder?"
+	hintSaid    = "What it wrote should tell why. Otherwise check fprocess: is it the right program, with the right arguments, in the right folder?"
 	hintMissing = "Check fprocess: its first word is the program. Is it spelt right, and is it in the image?"
 	hintNoRun   = "If it is a script: does its first line name an interpreter that is in the image, and may it be executed " +
 		"(chmod +x)? Or name the interpreter first, as in fprocess=\"node index.js\"."
 	hintSilent = "It neither wrote nor ended, so it may wait for connections, or for input. " + hintHTTP +
+		" If it is a worker that is slow to start, raise hello_timeout."
+	hintOther = "It wrote, but nothing of HELLO, so it may be no worker. " + hintHTTP +
 		" If it is a worker that is slow to start, raise hello_timeout."
 	hintText = "It writes text where frames should be. " + hintHTTP +
 		" If it is a worker, let it log to stderr, or set worker_output=fd3."
@@ -65,17 +68,19 @@ func isPlain(v *protocol.Violation) bool {
 
 func isVersion(v *protocol.Violation) bool { return errors.As(v.Err, new(*versionError)) }
 
-// hint says what to do about a handshake that failed with err; text is whether there was any where frames should be.
-func hint(err error, text bool) string {
+// hint says what to do about a handshake that failed with err, of a worker that wrote this. said.mu is held.
+func hint(err error, said *transcript) string {
 	var end *endedError
 	var v *protocol.Violation
 	switch {
 	case errors.As(err, &end):
-		return endHint(end.exit)
+		return endHint(end.exit, said.spoke())
 	case errors.As(err, &v):
 		return violationHint(v)
-	case errors.Is(err, errHelloLate) && !text:
+	case errors.Is(err, errHelloLate) && !said.spoke():
 		return hintSilent
+	case errors.Is(err, errHelloLate) && said.stray == 0:
+		return hintOther
 	case errors.Is(err, errHelloLate), errors.Is(err, errBanner):
 		return hintText
 	case errors.Is(err, errReadyLate):
@@ -88,12 +93,15 @@ func hint(err error, text bool) string {
 	return ""
 }
 
-func endHint(exit process.Exit) string {
+// endHint says what to do about a process that ended so, and wrote something or nothing.
+func endHint(exit process.Exit, spoke bool) string {
 	switch {
 	case exit.Status() == 0:
 		return hintLeft
 	case exit.Signal == syscall.SIGKILL:
 		return hintKilled
+	case spoke:
+		return hintSaid
 	}
 	return hintCommand
 }

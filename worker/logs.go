@@ -32,9 +32,7 @@ func (f *Framed) readLines(pipe *os.File, from string) {
 		if f.stacks.take(line) {
 			return
 		}
-		if from == fromStderr {
-			f.said.addStderr(line)
-		}
+		f.said.addLine(from, line)
 		f.logLine(from, line)
 	})
 }

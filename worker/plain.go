@@ -61,9 +61,7 @@ func startPlain(starter *process.Starter, cfg Config, id life.ID, log *zap.Logge
 // readLines writes the lines of a pipe to the log.
 func (p *plain) readLines(pipe *os.File, from string) {
 	readLines(pipe, from, p.cfg.LineLimit, p.log, func(line []byte) {
-		if from == fromStderr {
-			p.said.addStderr(line)
-		}
+		p.said.addLine(from, line)
 		logging.Wrote(p.log, from, string(line))
 	})
 }
@@ -141,7 +139,8 @@ func (p *plain) failStart(err error, hint string) *StartError {
 	<-p.done
 	p.said.mu.Lock()
 	defer p.said.mu.Unlock()
-	return &StartError{Command: p.cfg.Command.Argv, What: err.Error(), Hint: hint, Stderr: p.said.stderr(), Err: err}
+	return &StartError{Command: p.cfg.Command.Argv, What: err.Error(), Hint: hint, Stdout: p.said.stdout.String(),
+		Stderr: p.said.stderr.String(), Err: err}
 }
 
 // terminate asks the process to end.

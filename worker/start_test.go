@@ -180,9 +180,30 @@ It wrote where frames should be:
 The end of its stderr:
   no such file
 What to do:
-  Check fprocess: is it the right program, with the right arguments, in the right folder?`
+  What it wrote should tell why. Otherwise check fprocess: is it the right program, with the right arguments, in the right folder?`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestAStartErrorOfAWorkerOnFD3HoldsItsStdout(t *testing.T) {
+	for script, hint := range map[string]string{
+		"echo no database; exit 1":              "should tell why",
+		"echo listening on 80; exec sleep 1000": "may be no worker",
+		"echo listening >&2; exec sleep 1000":   "may be no worker",
+		"exec sleep 1000":                       "neither wrote nor ended",
+	} {
+		cfg := briefly(shell(script), time.Second)
+		cfg.Command.FD3 = true
+		got := startError(t, cfg)
+		for _, word := range []string{"no database", "listening on 80"} {
+			if strings.Contains(script, word) && got.Stdout != word+"\n" {
+				t.Errorf("%s: it shows %q", script, got.Stdout)
+			}
+		}
+		if !strings.Contains(got.Hint, hint) || got.Seen != "" {
+			t.Errorf("%s: it says to do %q, and shows %q", script, got.Hint, got.Seen)
+		}
 	}
 }
 

@@ -218,8 +218,13 @@ func (a *app) spawnOneshot(settings *configs.Settings, argv []string, log *zap.L
 func logStartError(log *zap.Logger, id life.ID, err error) {
 	fields := []zap.Field{zap.Int("slot", id.Slot), zap.Uint64("serial", id.Serial)}
 	if failed := new(worker.StartError); errors.As(err, &failed) {
-		fields = append(fields, zap.Strings("command", failed.Command), zap.String("error", failed.What),
-			zap.String("hint", failed.Hint), zap.String("seen", failed.Seen)) // its stderr stands in the log already
+		fields = append(fields, zap.Strings("command", failed.Command), zap.String("error", failed.What))
+		if failed.Hint != "" {
+			fields = append(fields, zap.String("hint", failed.Hint))
+		}
+		if failed.Seen != "" {
+			fields = append(fields, zap.String("seen", failed.Seen)) // its stdout and stderr stand in the log already
+		}
 	} else {
 		fields = append(fields, zap.Error(err))
 	}
