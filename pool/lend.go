@@ -188,7 +188,7 @@ func (p *Pool) serveFirst() *waiter {
 		return nil
 	}
 	w := p.line.ends.next
-	p.settle(w)
+	p.takeOut(w)
 	w.slot = s
 	p.take(s, w.x)
 	return w

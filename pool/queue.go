@@ -9,7 +9,7 @@ import (
 	"fwatchdog/internal/exchange"
 )
 
-// waiter is a request that stands in line until it is settled: it has a slot then, or an error.
+// waiter is a request that stands in line until it gets a slot, or an error.
 type waiter struct {
 	prev, next *waiter // guarded by Pool.mu
 	ctx        context.Context
@@ -17,8 +17,8 @@ type waiter struct {
 	since      time.Time // when it joined
 	until      time.Time // when it will have waited for as long as a request may
 
-	// mu guards what follows. Whoever settles the waiter locks it while he holds Pool.mu, and keeps it until an exchange that
-	// he begins has begun.
+	// mu guards what follows. Whoever takes the waiter out of the line locks it while he holds Pool.mu, and keeps it until an
+	// exchange that he begins has begun.
 	mu   sync.Mutex
 	slot *slot // a place of it was lent to this waiter
 	lent lent  // and its exchange begun there, unless that is left to it
@@ -31,11 +31,11 @@ func (w *waiter) tell() {
 	w.mu.Unlock()
 }
 
-// settled reports whether w is in line no more. From then on it is with whoever waits, alone.
-func (w *waiter) settled() bool {
+// stands reports whether w is in line still. When it is not, nobody else has it any more.
+func (w *waiter) stands() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.slot != nil || w.err != nil
+	return w.slot == nil && w.err == nil
 }
 
 // line is the requests that wait, first come first served; who has waited before, for a worker that was lost, stands where
@@ -115,7 +115,7 @@ func (p *Pool) queueSize() int {
 // in which all waits of a request count. Whose exchange was begun by another sleeps on until its worker wakes it: twice would
 // cost as much again.
 func (p *Pool) wait(w *waiter) (lent, error) {
-	for !w.settled() {
+	for w.stands() {
 		select {
 		case <-w.x.Woken():
 		case <-w.ctx.Done():
@@ -131,15 +131,15 @@ func (p *Pool) wait(w *waiter) (lent, error) {
 	return l, err
 }
 
-// settle takes w out of the line and locks its mu: the caller gives it a slot or an error. p.mu is held.
-func (p *Pool) settle(w *waiter) {
+// takeOut takes w out of the line and locks its mu: the caller gives it a slot or an error. p.mu is held.
+func (p *Pool) takeOut(w *waiter) {
 	p.line.remove(w)
 	w.mu.Lock()
 	w.x.Waited += time.Since(w.since)
 }
 
-// leaveLine takes w out of the line because its context has ended so, unless it was settled in the meantime: then it keeps what
-// it got.
+// leaveLine takes w out of the line because its context has ended so, unless it got something in the meantime: then it keeps
+// that.
 func (p *Pool) leaveLine(w *waiter, cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +150,7 @@ func (p *Pool) leaveLine(w *waiter, cause error) {
 		cause = ErrDraining
 		p.counts.Draining++
 	}
-	p.settle(w)
+	p.takeOut(w)
 	w.err = cause
 	w.mu.Unlock()
 }
@@ -181,7 +181,7 @@ func (p *Pool) refuseLine() {
 // refuseFirst ends the waiting of the first in line. p.mu is held.
 func (p *Pool) refuseFirst(why error, count *uint64) {
 	w := p.line.ends.next
-	p.settle(w)
+	p.takeOut(w)
 	w.err = why
 	*count++
 	w.tell()

@@ -9,7 +9,8 @@ import (
 // Retire asks that the worker with this serial number leaves; a serial whose worker has gone names nobody, so that a
 // stale verdict cannot hit a successor. Hard reasons (a memory limit, a heartbeat) take effect at once, also on a worker
 // that is leaving already. For all others the worker serves until there is a successor, and one worker is replaced at a
-// time: whoever is due later, or is younger than Config.MinAge, waits for its turn. An idle worker is not replaced: the
+// time: whoever is due later, or is younger than Config.MinAge, waits for its turn; but for one that asks to go, and has served
+// a request: it knows. An idle worker is not replaced: the
 // pool is smaller without it, unless somebody needs it by now or the pool would be too small. Retire reports whether there
 // was such a worker in service, which leaves or will.
 func (p *Pool) Retire(serial uint64, why life.Reason) bool {
@@ -46,7 +47,7 @@ func (p *Pool) retire(s *slot, why life.Reason) bool {
 
 // replace marks the worker of a ready slot as due, unless it is; its turn may be now. p.mu is held.
 func (p *Pool) replace(s *slot, why life.Reason) {
-	if s.why == "" {
+	if s.why == "" || why == life.GoAway { // which need not wait
 		s.why = why
 		p.grant()
 	}
@@ -55,7 +56,9 @@ func (p *Pool) replace(s *slot, why life.Reason) {
 // grant lets the worker yield that is due, old enough and has been there longest, unless another one yields; and those
 // whose turn it is in a reload. p.mu is held.
 func (p *Pool) grant() {
-	due := p.oldest(func(s *slot) bool { return s.why != "" && time.Since(s.ready) >= p.cfg.MinAge })
+	due := p.oldest(func(s *slot) bool {
+		return s.why != "" && (time.Since(s.ready) >= p.cfg.MinAge || s.why == life.GoAway && s.served > 0)
+	})
 	switch {
 	case due == nil || p.retiring != nil:
 	case !p.tight && !p.cfg.Exclusive:

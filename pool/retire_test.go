@@ -220,6 +220,33 @@ func TestWorkerThatAsksToGoCostsNoRequest(t *testing.T) {
 	})
 }
 
+func TestWorkerThatAsksToGoNeedNotBeOldUnlessItHasServedNobody(t *testing.T) {
+	bubble(t, Config{Size: 1, MinAge: 10 * time.Second}, func(r *rig) {
+		r.worker(0).ask(life.GoAway) // as one might that does so whenever it starts
+		r.pass(9 * time.Second)
+		if got := r.started(); got != 1 {
+			t.Fatalf("%d workers were started, want 1", got)
+		}
+		r.pass(time.Second)
+		for serial := uint64(2); serial < 5; serial++ {
+			r.pass(time.Second)
+			if serial == 3 {
+				r.Retire(serial, life.MaxAge) // which is not urgent
+			}
+			r.ask("")
+			slot := slices.IndexFunc(r.slots, func(s *slot) bool { return s.state == Ready })
+			r.worker(slot).ask(life.GoAway)
+			r.settle()
+			if got := r.started(); got != serial+1 {
+				t.Errorf("%d workers were started, want %d", got, serial+1)
+			}
+		}
+		if got := r.Snapshot().Counts.Exits[life.GoAway]; got != 4 {
+			t.Errorf("counted %d, want 4", got)
+		}
+	})
+}
+
 func TestWishOfADeadWorkerIsNotHeard(t *testing.T) {
 	bubble(t, Config{Size: 1}, func(r *rig) {
 		old := r.worker(0)
