@@ -121,8 +121,9 @@ func (s *Server) writeVerdict(ctx *fasthttp.RequestCtx, c *call, err error) {
 	}
 	s.write(ctx, v)
 	c.sent = int64(len(ctx.Response.Body()))
-	if c.refused = refusalOf(err); c.refused == "" { // of refusals there may be thousands in a second: they are counted
-		s.logVerdict(c, v, err)
+	c.refused = refusalOf(err)
+	if c.refused == "" && v.status >= http.StatusInternalServerError { // of refusals there may be thousands in a second: they are counted
+		s.logFailure(c, err)
 	}
 }
 
@@ -173,8 +174,9 @@ func (s *Server) writeText(ctx *fasthttp.RequestCtx, v verdict) {
 	ctx.SetBodyString(text)
 }
 
-func (s *Server) logVerdict(c *call, v verdict, err error) {
-	if v.status < http.StatusInternalServerError || s.cfg.AccessLog == "off" {
+// logFailure tells why the function's answer is missing, or the rest of it.
+func (s *Server) logFailure(c *call, err error) {
+	if s.cfg.AccessLog == "off" {
 		return
 	}
 	c.told = true

@@ -114,6 +114,9 @@ func (b *responseBody) WriteTo(w io.Writer) (int64, error) {
 	b.call.sent = n
 	if err != nil {
 		b.call.cause, b.call.cut = causeOf(err), cutBy(err)
+		if b.call.cut && !b.call.server.cfg.Profile.Terse {
+			b.call.server.logFailure(b.call, err)
+		}
 		abort(b.ctx.Conn())
 	}
 	return n, err

@@ -572,7 +572,7 @@ func TestStreamThatBreaksOffResetsTheConnection(t *testing.T) {
 		for _, version := range []string{"1.0", "1.1"} {
 			t.Run(name+" HTTP/"+version, func(t *testing.T) {
 				first := true
-				f := serve(t, server.Config{}, func(_ context.Context, x *exchange.Exchange) error {
+				f := serve(t, server.Config{AccessLog: "errors"}, func(_ context.Context, x *exchange.Exchange) error {
 					if err := fill(x, 200, "", header); err != nil {
 						return err
 					}
@@ -591,6 +591,10 @@ func TestStreamThatBreaksOffResetsTheConnection(t *testing.T) {
 				a := f.send("GET / HTTP/" + version + "\r\nHost: h\r\n\r\n")
 				if a.err == nil {
 					t.Errorf("got %q, as if it were whole", a.body)
+				}
+				told := f.logs.FilterMessage("request failed").All()
+				if len(told) != 1 || told[0].ContextMap()["status"] != int64(200) || told[0].ContextMap()["error"] == "" {
+					t.Errorf("the log tells %v", told)
 				}
 			})
 		}
