@@ -88,7 +88,7 @@ type Settings struct {
 	WorkerMaxAge      time.Duration `default:"0s" help:"After how long a worker is replaced, successor first; 0 is never." group:"Recycling"`
 	RecycleJitter     Percent       `default:"10%" help:"By how much the two vary from worker to worker, so that not all go at once." group:"Recycling"`
 	WorkerMinAge      time.Duration `default:"10s" help:"How long a worker serves at least, unless it is over worker_memory_hard." group:"Recycling"`
-	WorkerMemorySoft  MemoryLimit   `default:"auto" help:"Over it a worker is replaced, successor first; off is no limit. auto is 80 % of the share that worker_memory_hard's auto is." group:"Recycling"`
+	WorkerMemorySoft  MemoryLimit   `default:"auto" help:"Over it a worker is replaced, successor first; off is no limit. auto is 80 % of the share that worker_memory_hard's auto is, or of that limit where it is lower." group:"Recycling"`
 	WorkerMemoryHard  MemoryLimit   `default:"auto" help:"Over it a worker is killed at once; off is no limit. auto is a share: 90 % of the container's memory, less our own, divided by the workers and one successor." group:"Recycling"`
 	MemoryMetric      string        `default:"rss" oneof:"rss,pss" help:"What is measured of a worker and the processes that it started: rss, or pss, which counts shared memory in parts and costs more." group:"Recycling"`
 	MemoryInterval    time.Duration `default:"1s" help:"How often memory is measured; 0 turns it off." group:"Recycling"`

@@ -23,7 +23,7 @@ type Limits struct {
 const (
 	// usable is the part of the container's memory that is given out, in percent.
 	usable = 90
-	// softPart is the part of its share over which a worker is replaced, in percent.
+	// softPart is the part of its share, or of a lower hard limit, over which a worker is replaced, in percent.
 	softPart = 80
 	// small is a share that hardly any runtime can live in, in bytes.
 	small = 32 << 20
@@ -34,11 +34,14 @@ const (
 func (c Config) resolve(budget, own int64) Limits {
 	l := Limits{Soft: c.MemorySoft, Hard: c.MemoryHard, Budget: budget, Own: own}
 	l.Share = max(1, (budget/100*usable-own)/int64(c.Workers+1))
-	if l.Soft == Auto {
-		l.Soft = l.Share / 100 * softPart
-	}
 	if l.Hard == Auto {
 		l.Hard = l.Share
+	}
+	if l.Soft == Auto {
+		l.Soft = l.Share / 100 * softPart
+		if l.Hard != Off {
+			l.Soft = min(l.Soft, l.Hard/100*softPart)
+		}
 	}
 	return l
 }

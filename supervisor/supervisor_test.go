@@ -29,10 +29,13 @@ func TestLimitsFollowFromTheContainer(t *testing.T) {
 		workers    int
 		want       Limits
 	}{
-		"auto":     {Auto, Auto, 1, Limits{Soft: 344 * mib, Hard: 430 * mib, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
-		"off":      {Off, Off, 1, Limits{Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
-		"explicit": {5, 6, 1, Limits{Soft: 5, Hard: 6, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
-		"crowded":  {Auto, Auto, 1 << 40, Limits{Soft: 0, Hard: 1, Budget: 1000 * mib, Own: 40 * mib, Share: 1}},
+		"auto":              {Auto, Auto, 1, Limits{Soft: 344 * mib, Hard: 430 * mib, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"off":               {Off, Off, 1, Limits{Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"explicit":          {5, 6, 1, Limits{Soft: 5, Hard: 6, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"a low hard limit":  {Auto, 100 * mib, 1, Limits{Soft: 80 * mib, Hard: 100 * mib, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"a high hard limit": {Auto, 800 * mib, 1, Limits{Soft: 344 * mib, Hard: 800 * mib, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"no hard limit":     {Auto, Off, 1, Limits{Soft: 344 * mib, Budget: 1000 * mib, Own: 40 * mib, Share: 430 * mib}},
+		"crowded":           {Auto, Auto, 1 << 40, Limits{Soft: 0, Hard: 1, Budget: 1000 * mib, Own: 40 * mib, Share: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := Config{MemorySoft: c.soft, MemoryHard: c.hard, Workers: c.workers}.resolve(1000*mib, 40*mib)
