@@ -30,6 +30,7 @@ func TestBadValueIsNamedWithWhatIsAllowed(t *testing.T) {
 		{`function_process=x\`, `function_process is "x\\": nothing follows the backslash at the end`},
 		{"mode=magic", `mode is "magic" (environment): it must be one of pool, warm, classic, serializing, streaming, http, static`},
 		{"mode=afterburn", `mode is "afterburn" (environment): there is no such mode any more: mode pool keeps long-lived processes, too`},
+		{"handler_style=modern", `handler_style is "modern" (environment): it must be one of openfaas, classic, native`},
 		{"worker_output=stderr", `worker_output is "stderr" (environment): it must be one of stdout, fd3`},
 		{"config=/nowhere.yaml", `config is "/nowhere.yaml": it must be a file that can be read: open /nowhere.yaml: no such file or directory`},
 		{"port=80a", `port is "80a" (environment): it must be a whole number`},

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,27 @@ func TestUserIsANameOrANumberWithItsGroups(t *testing.T) {
 		if got, err := lookUpUser(text); err == nil {
 			t.Errorf("%q is taken for %v", text, got)
 		}
+	}
+}
+
+func TestWorkersSeeTheStyleOfTheirHandlerHoweverItWasSet(t *testing.T) {
+	environ := []string{"PATH=/bin", "LANG=C"}
+	named := "handler_style=native"
+	for name, test := range map[string]struct {
+		in   input
+		sees []string
+		want []string
+	}{
+		"not set":            {input{}, environ, environ},
+		"in the environment": {input{environ: []string{named}}, append(slices.Clone(environ), named), append(slices.Clone(environ), named)},
+		"hidden":             {input{environ: []string{named, "worker_env=LANG"}}, append(slices.Clone(environ), named), append(slices.Clone(environ), named)},
+		"in a flag":          {input{args: []string{"--handler-style=native"}}, append([]string{"handler_style=classic"}, environ...), append(slices.Clone(environ), named)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.in.settings(t).Worker(test.sees).Command.Env; !slices.Equal(got, test.want) {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 

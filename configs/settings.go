@@ -30,6 +30,7 @@ type Settings struct {
 	FunctionProcess string `help:"The same; it counts when fprocess is not set." placeholder:"COMMAND" group:"Function"`
 	Mode            Mode   `default:"pool" help:"pool: long-lived workers that speak FWP/1. warm: stdin/stdout programs as they are, started before the request and used once. classic: one process a request, as classic-watchdog. serializing, streaming, http, static: as of-watchdog." group:"Function"`
 	WorkerOutput    string `default:"stdout" oneof:"stdout,fd3" help:"Where a worker writes its frames: stdout, or fd3, which leaves stdout to its prints." group:"Function"`
+	HandlerStyle    string `default:"openfaas" oneof:"openfaas,classic,native" help:"How the templates of Node and Python call the function, which see it as a variable: openfaas, classic (as the templates node and python3 of OpenFaaS did) or native (as the SDK does)." placeholder:"STYLE" group:"Function"`
 	WarmHeaders     bool   `default:"false" help:"Mode warm: the program reads method, target and headers as a JSON object on a line of its own before the body." group:"Function"`
 	UpstreamURL     string `help:"Mode http: where the function listens, as in http://127.0.0.1:3000. {port} in it, and in fprocess, becomes a free port for each of pool_size processes, which is also in their variables PORT and http_port; without it there is one process." placeholder:"URL" group:"Function"`
 	HTTPUpstreamURL string `name:"http_upstream_url" help:"The same; it counts when both are set, unless upstream_url is from a stronger origin." placeholder:"URL" group:"Function"`
@@ -95,7 +96,7 @@ type Settings struct {
 
 	LogFormat     string        `auto:"json; text on a terminal; openfaas in the modes of the OpenFaaS watchdogs" oneof:"json,text,openfaas" help:"json, text, or openfaas: the lines of the OpenFaaS watchdogs." placeholder:"FORMAT" group:"Log"`
 	LogLevel      string        `default:"info" oneof:"debug,info,warn,error" help:"debug, info, warn or error." group:"Log"`
-	AccessLog     string        `auto:"all on a terminal, else errors" oneof:"off,errors,all" help:"Which requests have a line in the log: off, errors (a status of 500 or more) or all; the modes of of-watchdog log all." placeholder:"WHICH" group:"Log"`
+	AccessLog     string        `auto:"all on a terminal, else errors" oneof:"off,errors,all" help:"Which requests have a line in the log: off, errors (a status of 500 or more) or all; the modes of of-watchdog log all unless it is off." placeholder:"WHICH" group:"Log"`
 	SlowLog       time.Duration `default:"0s" help:"A request that takes so long has a line in the log in any case and, while it runs, the stacks of its worker, where that is a JVM or Python; 0 is never." group:"Log"`
 	LogRate       int           `default:"10000" help:"How many lines a second of one worker the log takes in mode pool; the others are counted. A line over 512 bytes counts as several. 0 is no limit." group:"Log"`
 	LogBufferSize LineLimit     `default:"64KiB" help:"The longest line of the function's; what is longer becomes several. -1 is no limit." group:"Log"`
@@ -237,6 +238,9 @@ func (s *Settings) Worker(environ []string) worker.Config {
 	cfg.Command.FD3 = s.WorkerOutput == "fd3"
 	cfg.Command.User = s.user
 	cfg.Command.Env = s.visible.pick(environ)
+	if s.origins["handler_style"] != Default {
+		cfg.Command.Env = withStyle(cfg.Command.Env, s.HandlerStyle)
+	}
 	cfg.Command.Nofile = uint64(max(0, s.WorkerNofile)) // Read refuses what is less
 	return cfg
 }

@@ -67,7 +67,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 	got := input{}.settings(t)
 
 	want := &Settings{
-		Mode: "pool", WorkerOutput: "stdout",
+		Mode: "pool", WorkerOutput: "stdout", HandlerStyle: "openfaas",
 		Port: 8080, MetricsPort: 8081, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second,
 		HealthcheckInterval: 5 * time.Second, Tracing: true,
 		PoolSize: runtime.GOMAXPROCS(0), PoolMin: runtime.GOMAXPROCS(0), PoolMax: runtime.GOMAXPROCS(0),
@@ -87,7 +87,7 @@ func TestDefaultsAreThoseOfTheContract(t *testing.T) {
 
 func TestEverySettingCanBeSetInEveryWay(t *testing.T) {
 	values := map[string]string{
-		"fprocess": "a b", "function_process": "c", "mode": "pool", "worker_output": "fd3",
+		"fprocess": "a b", "function_process": "c", "mode": "pool", "worker_output": "fd3", "handler_style": "native",
 		"port": "1", "metrics_port": "2", "max_inflight": "3", "max_body": "4KiB", "read_timeout": "5s",
 		"write_timeout": "6s", "healthcheck_interval": "7s", "suppress_lock": "true",
 		"control_socket": "/run/f.sock", "debug": "true", "tracing": "false", "watch": "/",

@@ -22,7 +22,8 @@ var AccessLogs = []string{"off", "errors", "all"}
 
 // logged reports whether the log has a line for every request of this client.
 func (s *Server) logged(h *fasthttp.RequestHeader) bool {
-	return (s.cfg.Profile.Access != NoAccess || s.cfg.AccessLog == "all") && !bytes.HasPrefix(h.UserAgent(), unlogged)
+	wanted := s.cfg.AccessLog == "all" || s.cfg.AccessLog != "off" && s.cfg.Profile.Access != NoAccess
+	return wanted && !bytes.HasPrefix(h.UserAgent(), unlogged)
 }
 
 // logAccess writes the log's line for a call that is over, if it is to have one. What was turned away has none but where all
