@@ -82,7 +82,7 @@ type Settings struct {
 	WorkerUser   string        `help:"The user that workers run as: a name or a number, with :GROUP if need be; not set, the watchdog's own. It needs the capabilities SETUID and SETGID." placeholder:"USER" group:"Worker"`
 	WorkerEnv    string        `auto:"all of ours" help:"The environment variables that workers see: names with commas between them, of which a * at the end stands for any ending. PATH and those of the protocol are always among them." placeholder:"NAMES" group:"Worker"`
 	WorkerNofile int           `default:"0" help:"How many descriptors a worker may have open; 0 is what the watchdog was started with." group:"Worker"`
-	PingInterval time.Duration `default:"5s" help:"How often a worker is asked for a sign of life; 0 turns the heartbeat off." group:"Worker"`
+	PingInterval time.Duration `default:"5s" help:"How often a worker is asked for a sign of life, those of Node and Python only while they are idle; 0 turns the heartbeat off." group:"Worker"`
 	PingMisses   int           `default:"3" help:"After how many unanswered intervals a worker is taken for dead." group:"Worker"`
 
 	WorkerMaxRequests int           `default:"0" help:"After how many requests a worker is replaced, successor first; 0 is never." group:"Recycling"`

@@ -52,7 +52,7 @@ const fewCrashes = 2
 func (s *Supervisor) sayCrashes(snap pool.Snapshot) {
 	crashing := snap.CrashBudgetExceeded && snap.Crashes > fewCrashes
 	if crashing && !s.crashing {
-		s.log.Error("workers keep crashing: it is the function or its memory, not one request",
+		s.log.Error("workers keep crashing",
 			zap.Int("crashes_in_last_minute", snap.Crashes), zap.Int("workers", snap.Target))
 	}
 	s.crashing = crashing
