@@ -20,7 +20,7 @@ type Load struct {
 	Free     int           // places that are not lent
 	Spare    int           // places that should not be
 	Waiting  int           // requests that stand in line
-	Oldest   time.Duration // how long the first of these has been there
+	Oldest   time.Duration // how long the first of these has waited in all
 }
 
 // Load returns what is asked of the pool now. It costs no more than the lock.
@@ -32,7 +32,7 @@ func (p *Pool) Load() Load {
 		Places: p.places, Free: p.free, Spare: p.cfg.Spare * p.places, Waiting: p.line.len,
 	}
 	if p.line.len > 0 {
-		l.Oldest = time.Since(p.line.ends.next.since)
+		l.Oldest = p.cfg.QueueTimeout - time.Until(p.line.ends.next.until)
 	}
 	return l
 }

@@ -33,6 +33,7 @@ type fake struct {
 	slow  time.Duration // from the wish that it goes to its end
 	deaf  bool          // it does not go until it is killed
 	mute  bool          // it asks for nothing: Done is all that tells of its end
+	stops bool          // it begins with nothing because the host stops
 	asks  chan life.Reason
 	done  chan struct{}
 
@@ -106,6 +107,9 @@ func (s *stream) Wait() error {
 func (f *fake) open(ctx context.Context, x *exchange.Exchange, over func()) (*stream, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.stops {
+		return nil, exchange.ErrHostStops
+	}
 	if f.dead || f.leaving {
 		return nil, &exchange.LostError{Cause: exchange.CauseCrash, Unseen: true}
 	}

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"slices"
 
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/life"
@@ -17,8 +18,11 @@ func (p *Pool) Do(ctx context.Context, x *exchange.Exchange) error {
 		if failed == nil {
 			return nil
 		}
-		l, err = p.another(ctx, x, l.slot, failed, spent)
+		l, err = p.another(ctx, x, l, failed, spent)
 		spent = spent || !isUnseen(failed)
+	}
+	if i := slices.Index(refusals[:], err); i >= 0 {
+		p.refused[i].Add(1)
 	}
 	return err
 }
@@ -36,10 +40,9 @@ func begin(ctx context.Context, x *exchange.Exchange, s *slot) lent {
 	return lent{s, pending, failed}
 }
 
-// wait returns when the exchange has ended, or will not be.
+// wait returns when the exchange has ended, or will not be. When it could not be begun the place is the caller's still.
 func (l lent) wait() error {
 	if l.failed != nil {
-		l.slot.over()
 		return l.failed
 	}
 	return l.pending.Wait()

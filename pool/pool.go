@@ -102,6 +102,9 @@ var (
 	ErrDraining     = errors.New("the watchdog is shutting down")
 )
 
+// refusals are those, in the order of Pool.refused.
+var refusals = [...]error{ErrQueueFull, ErrQueueTimeout, ErrNotReady, ErrDraining}
+
 // ErrNeverReady is what Run returns when no worker of the first generation could be started.
 var ErrNeverReady = errors.New("no worker could be started")
 
@@ -140,12 +143,13 @@ type Spawn func(ctx context.Context, id life.ID) (Worker, error)
 type Pool struct {
 	cfg     Config
 	spawn   Spawn
-	waiters sync.Pool      // of *waiter
-	retries atomic.Uint64  // requests given to another worker
-	tending sync.WaitGroup // a tend per slot in use
-	failed  chan error     // of capacity 1: why the first generation could not start
-	turn    chan struct{}  // of capacity 1: held by the reload that is under way
-	strain  chan struct{}  // of capacity 1: more workers may be needed
+	waiters sync.Pool                    // of *waiter
+	retries atomic.Uint64                // requests given to another worker
+	refused [len(refusals)]atomic.Uint64 // requests that none was given to
+	tending sync.WaitGroup               // a tend per slot in use
+	failed  chan error                   // of capacity 1: why the first generation could not start
+	turn    chan struct{}                // of capacity 1: held by the reload that is under way
+	strain  chan struct{}                // of capacity 1: more workers may be needed
 
 	// Set by Run before there is a slot.
 	starts context.Context // ends when no start is wanted any more

@@ -17,8 +17,8 @@ type waiter struct {
 	since      time.Time // when it joined
 	until      time.Time // when it will have waited for as long as a request may
 
-	// mu guards what follows. Whoever takes the waiter out of the line locks it while he holds Pool.mu, and keeps it until an
-	// exchange that he begins has begun.
+	// mu guards what follows; slot and err are set under Pool.mu, too, which is enough to read them. Whoever takes the waiter out
+	// of the line locks it while he holds Pool.mu, and keeps it until an exchange that he begins has begun.
 	mu   sync.Mutex
 	slot *slot // a place of it was lent to this waiter
 	lent lent  // and its exchange begun there, unless that is left to it
@@ -79,16 +79,14 @@ func (l *line) watch() {
 	}
 }
 
-// join puts x at the end of the line. p.mu is held.
+// join puts x in line: at the end, unless it has waited before. p.mu is held.
 func (p *Pool) join(ctx context.Context, x *exchange.Exchange) (*waiter, error) {
 	now := time.Now()
 	p.pace.look(now)
 	switch {
 	case p.closed || p.draining && !p.staffed() && !p.cfg.Once:
-		p.counts.Draining++
 		return nil, ErrDraining
 	case p.line.len >= p.queueSize():
-		p.counts.QueueFull++
 		return nil, ErrQueueFull
 	}
 	x.Woken() // it is made before anybody else may wake
@@ -148,11 +146,8 @@ func (p *Pool) leaveLine(w *waiter, cause error) {
 	}
 	if errors.Is(cause, exchange.ErrHostStops) { // no worker got it, so it may come again
 		cause = ErrDraining
-		p.counts.Draining++
 	}
-	p.takeOut(w)
-	w.err = cause
-	w.mu.Unlock()
+	p.refuse(w, cause)
 }
 
 // refuseOverdue ends the waiting of those who have waited for as long as a request may.
@@ -162,11 +157,11 @@ func (p *Pool) refuseOverdue() {
 	p.line.armed = time.Time{}
 	now := time.Now()
 	for p.line.len > 0 && !p.line.ends.next.until.After(now) {
+		why := ErrQueueTimeout
 		if p.count[Ready] == 0 {
-			p.refuseFirst(ErrNotReady, &p.counts.NotReady)
-		} else {
-			p.refuseFirst(ErrQueueTimeout, &p.counts.QueueTimeout)
+			why = ErrNotReady
 		}
+		p.refuse(p.line.ends.next, why)
 	}
 	p.line.watch()
 }
@@ -174,16 +169,14 @@ func (p *Pool) refuseOverdue() {
 // refuseLine ends the waiting of everybody because the pool drains. p.mu is held.
 func (p *Pool) refuseLine() {
 	for p.line.len > 0 {
-		p.refuseFirst(ErrDraining, &p.counts.Draining)
+		p.refuse(p.line.ends.next, ErrDraining)
 	}
 }
 
-// refuseFirst ends the waiting of the first in line. p.mu is held.
-func (p *Pool) refuseFirst(why error, count *uint64) {
-	w := p.line.ends.next
+// refuse ends the waiting of one in line. p.mu is held.
+func (p *Pool) refuse(w *waiter, why error) {
 	p.takeOut(w)
 	w.err = why
-	*count++
 	w.tell()
 }
 

@@ -424,6 +424,24 @@ func TestWhoHasWaitedBeforeStandsBeforeThoseWhoCameMeanwhile(t *testing.T) {
 	})
 }
 
+func TestLoadTellsTheLongestWaitAlsoWhenOneHasComeBack(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 10, QueueTimeout: 10 * time.Second}, func(r *rig) {
+		r.send("hold")
+		r.send("")
+		r.pass(time.Second)
+		if got := r.Load().Oldest; got != time.Second {
+			t.Errorf("the oldest has waited for %v, want 1s", got)
+		}
+		c := newCall("")
+		c.Waited = 2 * time.Second // as after a worker that was lost
+		r.sendCall(r.t.Context(), c)
+		if got := r.Load().Oldest; got != 2*time.Second {
+			t.Errorf("the oldest has waited for %v, want 2s", got)
+		}
+		r.releaseAll()
+	})
+}
+
 func TestRequestsWaitForTheFirstWorker(t *testing.T) {
 	bubble(t, Config{Size: 1, QueueSize: 2}, func(r *rig) {
 		r.boots(bootIn(3 * time.Second))
@@ -479,7 +497,7 @@ func TestWaitingLeavesNoGarbage(t *testing.T) {
 		free <- l
 		l = mustLend(t, p, x)
 	})
-	if allocs > 1 { // a waiter is three: itself, its channel, its timer; the race detector forgets some on purpose
+	if allocs > 1 { // a waiter is one; the race detector forgets some on purpose
 		t.Errorf("%v allocations for each request that waits", allocs)
 	}
 	_ = l.wait()

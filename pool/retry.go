@@ -37,13 +37,19 @@ func isUnseen(failed error) bool {
 	return errors.As(failed, &lost) && lost.Unseen
 }
 
-// another has x, with which s's worker has failed, begun elsewhere, or returns why it is not. spent says that x has had its
-// second try. Whoever lost its worker stands in line again; whom a live worker has refused gets a place that
-// is free now, or none.
-func (p *Pool) another(ctx context.Context, x *exchange.Exchange, s *slot, failed error, spent bool) (lent, error) {
+// another has x, with which the worker of l has failed, begun elsewhere, or returns why it is not. spent says that x has had
+// its second try. Whoever lost its worker stands in line again; whom a live worker has refused gets a place that is free now,
+// or none.
+func (p *Pool) another(ctx context.Context, x *exchange.Exchange, l lent, failed error, spent bool) (lent, error) {
 	unseen, lost := isUnseen(failed), errors.As(failed, new(*exchange.LostError))
 	if lost {
-		p.distrust(s, x.Worker.Serial)
+		p.distrust(l.slot, x.Worker.Serial)
+	}
+	if l.failed != nil {
+		l.slot.over() // not before: the first in line must not be lent a place of a worker that has gone
+		if !spent && errors.Is(failed, exchange.ErrHostStops) {
+			return lent{}, ErrDraining // no worker got it, so it may come again
+		}
 	}
 	if ctx.Err() != nil || spent && !unseen || !p.cfg.Retry.allows(x, failed, lost) {
 		return lent{}, failed
@@ -52,12 +58,14 @@ func (p *Pool) another(ctx context.Context, x *exchange.Exchange, s *slot, faile
 	var refused error
 	if lost {
 		again, refused = p.lend(ctx, x)
-	} else if elsewhere := p.takeElsewhere(x, s); elsewhere != nil {
+	} else if elsewhere := p.takeElsewhere(x, l.slot); elsewhere != nil {
 		again = begin(ctx, x, elsewhere)
 	}
 	switch {
 	case again.slot != nil:
-		p.retries.Add(1)
+		if again.failed == nil {
+			p.retries.Add(1)
+		}
 		return again, nil
 	case unseen && !spent:
 		return lent{}, refused

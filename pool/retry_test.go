@@ -236,10 +236,10 @@ func TestNothingIsRetriedForAClientThatHasGone(t *testing.T) {
 	bubble(t, Config{Size: 2}, func(r *rig) {
 		ctx, leave := clientOf(r)
 		x := newCall("")
-		s := mustLend(t, r.Pool, x).slot
+		l := mustLend(t, r.Pool, x)
 		leave()
 		failed := &exchange.LostError{Unseen: true}
-		if again, err := r.another(ctx, &x.Exchange, s, failed, false); !errors.Is(err, failed) || again.slot != nil {
+		if again, err := r.another(ctx, &x.Exchange, l, failed, false); !errors.Is(err, failed) || again.slot != nil {
 			t.Errorf("got %v", err)
 		}
 		r.settle()
@@ -265,6 +265,89 @@ func TestRetryThatFindsTheQueueFullIsRefused(t *testing.T) {
 		<-waits.done
 		if waits.err != nil {
 			t.Errorf("the other request: %v", waits.err)
+		}
+	})
+}
+
+// loses makes a worker take no more, of which the pool does not know.
+func (f *fake) loses() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.leaving, f.mute, f.deaf = true, true, true
+}
+
+func TestPlaceOfALostWorkerIsLentToNobody(t *testing.T) {
+	for _, retry := range []Retry{RetryOff, RetryUnsent} {
+		bubble(t, Config{Size: 1, QueueSize: 2, Retry: retry}, func(r *rig) {
+			r.pass(settled)
+			r.boots(bootIn(time.Second))
+			r.send("hold")
+			second := r.send("hold") // begins on the lost worker: that cannot be known before
+			third := r.send("hold")
+			f := r.worker(0)
+			f.loses()
+			f.release()
+			r.settle()
+			if lost := errors.As(second.err, new(*exchange.LostError)); lost != (retry == RetryOff) {
+				t.Errorf("retry=%s: the second got %v", retry, second.err)
+			}
+			if third.over() {
+				t.Errorf("retry=%s: the third got %v", retry, third.err)
+			}
+			r.Retire(f.id.Serial, life.MemoryHard) // its end is seen at last
+			for !third.over() {
+				r.pass(5 * time.Second)
+				r.releaseAll()
+			}
+			if third.err != nil {
+				t.Errorf("retry=%s: the third got %v", retry, third.err)
+			}
+		})
+	}
+}
+
+func TestRefusalThatNobodyIsToldIsNotCounted(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1, Retry: RetryIdempotent}, func(r *rig) {
+		r.pass(settled)
+		c := newCall("hold")
+		c.Request.Method = []byte("GET")
+		r.sendCall(r.t.Context(), c)
+		waits := r.send("")
+		r.boots(bootIn(time.Second))
+		f := r.worker(0)
+		f.mute = true
+		r.distrust(r.slots[0], f.id.Serial)
+		f.die(life.Crash, false)
+		<-c.done
+		<-waits.done
+		if got := r.Snapshot().Counts.QueueFull; got != 0 || !errors.As(c.err, new(*exchange.LostError)) || waits.err != nil {
+			t.Errorf("%d requests were refused, says the pool; they got %v and %v", got, c.err, waits.err)
+		}
+	})
+}
+
+func TestRetryThatCouldNotBeginIsNotCounted(t *testing.T) {
+	bubble(t, Config{Size: 2, QueueSize: 1}, func(r *rig) {
+		r.pass(settled)
+		for _, f := range r.workers {
+			f.loses()
+		}
+		r.boots(bootIn(time.Minute))
+		c := r.ask("hold") // no worker takes it: it waits until it is refused
+		if got := r.Snapshot().Counts; got.Retries != 0 || got.NotReady != 1 {
+			t.Errorf("%d retries and %d refusals, but no worker got it: %v", got.Retries, got.NotReady, c.err)
+		}
+	})
+}
+
+func TestRequestThatCannotBeginBecauseTheHostStopsMayComeAgain(t *testing.T) {
+	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
+		r.dresses(func(f *fake) { f.stops = true })
+		r.worker(0).die(life.MaxAge, false)
+		r.settle()
+		r.ask("").wantErr(t, ErrDraining)
+		if got := r.Snapshot().Counts.Draining; got != 1 {
+			t.Errorf("counted %d, want 1", got)
 		}
 	})
 }

@@ -72,6 +72,9 @@ func (p *Pool) copy() (Snapshot, []Worker) {
 	snap.OwnMin, snap.OwnMax = p.cfg.bounds()
 	snap.Counts.Exits = maps.Clone(p.counts.Exits)
 	snap.Counts.Retries = p.retries.Load()
+	for i, n := range []*uint64{&snap.Counts.QueueFull, &snap.Counts.QueueTimeout, &snap.Counts.NotReady, &snap.Counts.Draining} {
+		*n = p.refused[i].Load()
+	}
 	snap.Crashes = len(p.crashes.recent(time.Now()))
 	snap.CrashBudgetExceeded = 2*snap.Crashes > p.target
 	snap.Slots = make([]SlotInfo, len(p.slots))
