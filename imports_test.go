@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"sdk/go", "internal/process"},
 	{"protocol", "internal/exchange", "internal/logging", "internal/reaper", "internal/auth", "internal/watch",
 		"internal/tracing"},
-	{"internal/life", "internal/cpus"},
+	{"internal/life", "internal/cpus", "internal/bounds"},
 }
 
 // place returns the layer of a folder and the name under which it stands there.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"fwatchdog/internal/bounds"
 	"fwatchdog/internal/control"
 )
 
@@ -23,7 +24,28 @@ func (s *Source) Read() (*Settings, error) {
 	if settings.Tracing {
 		settings.spans, badSpans = readSpans(s.environ)
 	}
-	return settings, errors.Join(slices.Concat(s.problems, s.file.problems, settings.lookUp(), settings.outOfRange(), split(badSpans))...)
+	outOfRange := settings.outOfRange()
+	for i, problem := range outOfRange {
+		outOfRange[i] = s.asGiven(problem)
+	}
+	return settings, errors.Join(slices.Concat(s.problems, s.file.problems, settings.lookUp(), outOfRange, split(badSpans))...)
+}
+
+// asGiven tells of a value that cannot be as it was written, and where that was.
+func (s *Source) asGiven(problem error) error {
+	var bad *bounds.Error
+	if !errors.As(problem, &bad) {
+		return problem
+	}
+	name := bad.Name
+	if _, ok := s.given[name]; !ok && (name == "pool_min" || name == "pool_max") {
+		name = "pool_size" // which stands for it
+	}
+	given, ok := s.given[name]
+	if !ok { // it follows from the machine
+		return problem
+	}
+	return fmt.Errorf("%s is %q (%s): it must be %s", name, given.text, given.where, bad.Must)
 }
 
 // lookUp finds out what settings stand for that are words of this machine or of its environment.
@@ -56,12 +78,8 @@ func (s *Settings) settleSize(processors int) {
 
 // outOfRange reports every value that parses but cannot be.
 func (s *Settings) outOfRange() []error {
-	var problems []error
-	bad := func(is bool, name string, value any, must string) {
-		if is {
-			problems = append(problems, fmt.Errorf("%s is %v: it must be %s", name, value, must))
-		}
-	}
+	var check bounds.Check
+	bad := check.Bad
 	bad(notPort(s.Port), "port", s.Port, "0 to 65535")
 	bad(notPort(s.MetricsPort), "metrics_port", s.MetricsPort, "0 to 65535")
 	bad(s.MetricsPort != 0 && s.MetricsPort == s.Port, "metrics_port", s.MetricsPort, "another than port")
@@ -80,7 +98,7 @@ func (s *Settings) outOfRange() []error {
 	bad(s.PoolMin < 0, "pool_min", s.PoolMin, "0, which is the same as pool_size, or more")
 	bad(s.PoolMax < 0, "pool_max", s.PoolMax, "0, which is the same as pool_size, or more")
 	_, err := s.Command()
-	problems = append(problems, err, s.upstreamProblem())
+	problems := append(split(check.Err()), err, s.upstreamProblem())
 	workers := s.Pool()
 	if min(workers.Size, workers.Min, workers.Max) < 0 { // said in the words of one who may set 0
 		workers.Size, workers.Min, workers.Max, workers.Spare = 1, 1, 1, min(workers.Spare, 1)

@@ -27,14 +27,18 @@ type Source struct {
 	settings *Settings
 	options  []option // of the settings
 	file     file
+	given    map[string]given // what was written, by the name of the setting
 	problems []error
 }
+
+// given is a value as it was written. where is what a person looks for at its origin.
+type given struct{ text, where string }
 
 // NewSource returns a source of settings that are in the environment, or in the file that `config` names there or among
 // the flags. A variable that is empty counts as not set.
 func NewSource(environ []string) *Source {
 	settings := &Settings{origins: map[string]Origin{}}
-	s := &Source{environ: map[string]string{}, settings: settings, options: optionsOf(settings)}
+	s := &Source{environ: map[string]string{}, given: map[string]given{}, settings: settings, options: optionsOf(settings)}
 	for _, variable := range environ {
 		name, value, _ := strings.Cut(variable, "=")
 		s.environ[name] = value
@@ -64,9 +68,10 @@ func isFlag(text string) bool {
 	return len(text) > 1 && text[0] == '-' && !unicode.IsDigit(rune(text[1]))
 }
 
-// take sets a setting. where is what a person looks for at the origin.
+// take sets a setting. where is as in given.
 func (s *Source) take(o option, text string, origin Origin, where string) {
 	s.settings.origins[o.name] = origin
+	s.given[o.name] = given{text, where}
 	if err := o.set(text); err != nil {
 		s.problems = append(s.problems, fmt.Errorf("%s is %q (%s): %w", o.name, text, where, err))
 	}

@@ -76,7 +76,7 @@ func TestBadVariableOfOpenTelemetryStopsTheStart(t *testing.T) {
 			environ = append(environ, "OTEL_TRACES_SAMPLER=parentbased_traceidratio")
 		}
 		_, err := input{environ: environ}.check(t)
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "port is -1") ||
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `port is "-1"`) ||
 			name != "OTEL_EXPORTER_OTLP_CLIENT_KEY" && !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want %q", variable, err, want)
 		}

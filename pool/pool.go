@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fwatchdog/internal/bounds"
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/life"
 )
@@ -59,12 +60,8 @@ const MaxSize = 4096
 
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
-	var errs []error
-	bad := func(is bool, name string, value any, must string) {
-		if is {
-			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
-		}
-	}
+	var check bounds.Check
+	bad := check.Bad
 	bad(c.Size < 1, "pool_size", c.Size, "at least 1")
 	bad(c.Size > MaxSize, "pool_size", c.Size, fmt.Sprintf("at most %d", MaxSize))
 	bad(c.Max > MaxSize, "pool_max", c.Max, fmt.Sprintf("at most %d", MaxSize))
@@ -91,7 +88,7 @@ func (c Config) Validate() error {
 	bad(c.Exclusive && c.Size != 1, "pool_size", c.Size, "1, where workers share a port")
 	bad(c.Exclusive && c.Size == 1 && most > 1, "pool_max", most, "1, where workers share a port")
 	bad(c.ReloadStep < 0, "the step of a reload", c.ReloadStep, "0, which is one worker, or more")
-	return errors.Join(errs...)
+	return check.Err()
 }
 
 // Why the pool gave no place to a request. No worker has seen it.

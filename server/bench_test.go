@@ -16,7 +16,7 @@ import (
 // nothing observes nothing.
 type nothing struct{}
 
-func (nothing) Begin(time.Time)                                                  {}
+func (nothing) Begin(time.Time)                                                        {}
 func (nothing) End(string, int, time.Time, time.Duration, time.Duration, bool, string) {}
 
 // BenchmarkSmallRequest is a whole request on a connection that stays open, before a function that costs nothing.

@@ -7,7 +7,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"go.uber.org/zap"
 
+	"fwatchdog/internal/bounds"
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/tracing"
 )
@@ -52,12 +52,8 @@ type Config struct {
 
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
-	var errs []error
-	bad := func(is bool, name string, value any, must string) {
-		if is {
-			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
-		}
-	}
+	var check bounds.Check
+	bad := check.Bad
 	bad(c.MaxInflight < 0, "max_inflight", c.MaxInflight, "0, which is no limit, or more")
 	bad(c.MaxBody < 0, "max_body", c.MaxBody, "0, which is no limit, or more")
 	bad(c.ReadTimeout < 0, "read_timeout", c.ReadTimeout, "0, which is no limit, or more")
@@ -65,7 +61,7 @@ func (c Config) Validate() error {
 	bad(c.ExecTimeout < 0, "exec_timeout", c.ExecTimeout, "0, which is no limit, or more")
 	bad(c.AccessLog != "" && !slices.Contains(AccessLogs, c.AccessLog), "access_log", c.AccessLog, "one of "+strings.Join(AccessLogs, ", "))
 	bad(c.SlowLog < 0, "slow_log", c.SlowLog, "0, which is never, or more")
-	return errors.Join(errs...)
+	return check.Err()
 }
 
 // Guard decides which requests may reach the function.

@@ -6,7 +6,6 @@ package supervisor
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fwatchdog/internal/bounds"
 	"fwatchdog/internal/life"
 	"fwatchdog/pool"
 )
@@ -42,23 +42,19 @@ type Config struct {
 
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
-	var errs []error
-	bad := func(is bool, format string, args ...any) {
-		if is {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	bad(c.PingInterval < 0, "ping_interval is %v: it must be 0, which turns the heartbeat off, or more", c.PingInterval)
-	bad(c.PingMisses < 1, "ping_misses is %d: it must be at least 1", c.PingMisses)
-	bad(c.MemoryInterval < 0, "memory_interval is %v: it must be 0, which turns it off, or more", c.MemoryInterval)
-	bad(c.MemorySoft < Auto, "worker_memory_soft is %d: it must be a size, auto or off", c.MemorySoft)
-	bad(c.MemoryHard < Auto, "worker_memory_hard is %d: it must be a size, auto or off", c.MemoryHard)
-	bad(c.MemorySoft > 0 && c.MemoryHard > 0 && c.MemorySoft > c.MemoryHard,
-		"worker_memory_soft is %d: it must be at most worker_memory_hard, which is %d", c.MemorySoft, c.MemoryHard)
-	bad(!slices.Contains(Metrics, c.MemoryMetric), "memory_metric is %q: it must be one of %s", c.MemoryMetric, strings.Join(Metrics, ", "))
-	bad(c.MinAge < 0, "worker_min_age is %v: it must be 0 or more", c.MinAge)
-	bad(c.IdleTimeout < 0, "worker_idle_timeout is %v: it must be 0, which is never, or more", c.IdleTimeout)
-	return errors.Join(errs...)
+	var check bounds.Check
+	bad := check.Bad
+	bad(c.PingInterval < 0, "ping_interval", c.PingInterval, "0, which turns the heartbeat off, or more")
+	bad(c.PingMisses < 1, "ping_misses", c.PingMisses, "at least 1")
+	bad(c.MemoryInterval < 0, "memory_interval", c.MemoryInterval, "0, which turns it off, or more")
+	bad(c.MemorySoft < Auto, "worker_memory_soft", c.MemorySoft, "a size, auto or off")
+	bad(c.MemoryHard < Auto, "worker_memory_hard", c.MemoryHard, "a size, auto or off")
+	bad(c.MemorySoft > 0 && c.MemoryHard > 0 && c.MemorySoft > c.MemoryHard, "worker_memory_soft", c.MemorySoft,
+		fmt.Sprintf("at most worker_memory_hard, which is %d", c.MemoryHard))
+	bad(!slices.Contains(Metrics, c.MemoryMetric), "memory_metric", c.MemoryMetric, "one of "+strings.Join(Metrics, ", "))
+	bad(c.MinAge < 0, "worker_min_age", c.MinAge, "0 or more")
+	bad(c.IdleTimeout < 0, "worker_idle_timeout", c.IdleTimeout, "0, which is never, or more")
+	return check.Err()
 }
 
 // Pool is what the supervisor reads and asks.

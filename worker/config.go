@@ -1,11 +1,10 @@
 package worker
 
 import (
-	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
+	"fwatchdog/internal/bounds"
 	"fwatchdog/internal/process"
 )
 
@@ -47,17 +46,13 @@ type Counts struct {
 
 // Validate reports every field that is out of range.
 func (c Config) Validate() error {
-	var errs []error
-	bad := func(is bool, name string, value any, must string) {
-		if is {
-			errs = append(errs, fmt.Errorf("%s is %v: it must be %s", name, value, must))
-		}
-	}
+	var check bounds.Check
+	bad := check.Bad
 	bad(c.Concurrency < 0, "worker_concurrency", c.Concurrency, "0, which is what the worker says, or more")
 	bad(c.HelloTimeout <= 0, "hello_timeout", c.HelloTimeout, "more than 0")
 	bad(c.StartTimeout <= 0, "start_timeout", c.StartTimeout, "more than 0")
 	bad(c.CancelGrace < 0, "cancel_grace", c.CancelGrace, "0 or more")
 	bad(c.LineRate < 0, "log_rate", c.LineRate, "0, which is no limit, or more")
 	bad(c.LineLimit < 0, "log_buffer_size", c.LineLimit, "0, which is no limit, or more")
-	return errors.Join(errs...)
+	return check.Err()
 }
