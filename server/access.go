@@ -63,10 +63,13 @@ var told = []string{"method", "target", "status", "bytes", "took"}
 // fields is what the log says of a call.
 func fields(c *call, took time.Duration) []zap.Field {
 	took = took.Round(time.Microsecond)
-	return []zap.Field{zap.ByteString("method", c.Request.Method), zap.ByteString("target", c.Request.Target), zap.Int("status", c.status),
-		zap.Int64("bytes", c.sent), zap.Duration("took", took), zap.Duration("waited", c.Waited.Round(time.Microsecond)),
-		zap.Int("slot", c.Worker.Slot), zap.Uint64("serial", c.Worker.Serial), zap.ByteString("call_id", c.Request.CallID),
-		logging.Essence(told, "%s %s %d, %d bytes in %v", c.Request.Method, c.Request.Target, c.status, c.sent, took)}
+	all := []zap.Field{zap.ByteString("method", c.Request.Method), zap.ByteString("target", c.Request.Target), zap.Int("status", c.status),
+		zap.Int64("bytes", c.sent), zap.Duration("took", took), zap.Duration("waited", c.Waited.Round(time.Microsecond))}
+	if c.Worker.Serial != 0 {
+		all = append(all, zap.Int("slot", c.Worker.Slot), zap.Uint64("serial", c.Worker.Serial))
+	}
+	return append(all, zap.ByteString("call_id", c.Request.CallID),
+		logging.Essence(told, "%s %s %d, %d bytes in %v", c.Request.Method, c.Request.Target, c.status, c.sent, took))
 }
 
 // size is a number of bytes in decimal units, with four significant digits.

@@ -13,7 +13,10 @@ import (
 // logListening tells that requests are served from now on, in format openfaas with the lines of the OpenFaaS watchdogs.
 func logListening(settings *configs.Settings, port int, log *zap.Logger) {
 	fields := []zap.Field{zap.Int("port", port), zap.Int("metrics_port", settings.MetricsPort), zap.String("version", version),
-		zap.String("mode", string(settings.Mode)), zap.Int("pool_size", settings.PoolSize)}
+		zap.String("mode", string(settings.Mode))}
+	if spawners[settings.Mode] != nil {
+		fields = append(fields, zap.Int("pool_size", settings.PoolSize))
+	}
 	fields = append(fields, logging.Line("Version: %v\tSHA: unknown", version))
 	end := ""
 	switch settings.Mode {

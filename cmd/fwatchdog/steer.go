@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"fwatchdog/configs"
@@ -27,8 +26,7 @@ func (c *reloadCommand) run(settings *configs.Settings, _ []string, io streams) 
 	return steer(settings, func(ctx context.Context, client control.Client) error {
 		result, err := client.Reload(ctx)
 		if err != nil {
-			reason, _, _ := strings.Cut(err.Error(), "\n") // the log has the rest: what the function wrote, what to do
-			return fmt.Errorf("reload: %s", reason)
+			return fmt.Errorf("reload: %w", err)
 		}
 		_, err = fmt.Fprintln(io.out, reloaded(result))
 		return err

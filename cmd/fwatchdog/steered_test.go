@@ -114,7 +114,7 @@ func TestReloadOfABrokenFunctionSaysSoAndTheOldServesOn(t *testing.T) {
 
 	code, out, errs := command("reload")
 
-	if code != 1 || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, "exit code 3") {
+	if code != 1 || out != "" || !strings.Contains(errs, "exit code 3") || !strings.Contains(errs, "\n  the handler is missing\n") {
 		t.Errorf("exit code %d %s%s", code, out, errs)
 	}
 	stop()
