@@ -54,6 +54,24 @@ func TestConformanceTellsWhatAWorkerBreaks(t *testing.T) {
 	}
 }
 
+func TestConformanceTakesAnErrorOfTheHandlerForAnAnswerWhereAnyIsRight(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "index.js")
+	sdk, err := filepath.Abs("../../sdk/node")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("require(%q).serve((request) => JSON.parse(request.body.toString()));", sdk)
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flag := range []string{"--minimal", "--minimal=false"} {
+		code, out, errs := runs(t, "", nil, "conformance", flag, "--only", "in flight finish", "--", "node", script)
+		if broken := strings.Contains(out, "expected RESP on stream 1"); broken != (flag != "--minimal") || broken != (code == 1) || errs != "" {
+			t.Errorf("%s: exit code %d, wrote\n%s%s", flag, code, out, errs)
+		}
+	}
+}
+
 func TestConformanceShowsAllThatAWorkerWroteBeforeItEnded(t *testing.T) {
 	for range 20 { // whoever closes the pipe at the worker's end is first in some of them
 		_, out, _ := runs(t, "", nil, "conformance", "--minimal", "--only", "PING is answered", "--", "sh", "-c", "read line; seq 10000 >&2")
