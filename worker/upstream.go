@@ -87,6 +87,10 @@ func StartUpstream(ctx context.Context, starter *process.Starter, cfg UpstreamCo
 		Stuck: u.stuck, Dead: func() bool { return u.proc.Exiting() }}); err != nil {
 		return nil, err
 	}
+	if forward.IsLoopback(where) && answers(u.client.Address()) {
+		log.Warn("something listens on upstream_url before the function was started: it may get the requests",
+			zap.String("address", u.client.Address()))
+	}
 	if u.plain, err = startPlain(starter, cfg.Config, id, log); err != nil {
 		return nil, err
 	}
@@ -138,16 +142,28 @@ func commandAt(c process.Command, port string) process.Command {
 	return c
 }
 
+// answers reports whether somebody listens on the address of this machine.
+func answers(address string) bool {
+	opened, err := net.DialTimeout("tcp", address, knockLast)
+	if err == nil {
+		_ = opened.Close() // nothing was sent
+	}
+	return err == nil
+}
+
 const (
 	// knockFirst and knockLast are the pauses between looking whether a server listens.
 	knockFirst = 2 * time.Millisecond
 	knockLast  = 50 * time.Millisecond
+	// slowToListen is after how long it is worth a line of the log that a server does not listen.
+	slowToListen = 3 * time.Second
 )
 
 // awaitPort returns once the address accepts a connection.
 func (u *Upstream) awaitPort(ctx context.Context, address string) error {
-	late := time.NewTimer(u.cfg.StartTimeout)
+	late, slow := time.NewTimer(u.cfg.StartTimeout), time.NewTimer(slowToListen)
 	defer late.Stop()
+	defer slow.Stop()
 	dialer := net.Dialer{Timeout: u.cfg.StartTimeout}
 	for pause := knockFirst; ; pause = min(2*pause, knockLast) {
 		opened, err := dialer.DialContext(ctx, "tcp", address)
@@ -165,6 +181,8 @@ func (u *Upstream) awaitPort(ctx context.Context, address string) error {
 			return fmt.Errorf("it did not listen on %s within %v: %w", address, u.cfg.StartTimeout, err)
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-slow.C:
+			u.log.Warn("the function does not listen on upstream_url yet", zap.String("address", address))
 		case <-time.After(pause):
 		}
 	}

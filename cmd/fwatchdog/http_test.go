@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -37,6 +38,25 @@ func TestHTTPFunctionAnswers(t *testing.T) {
 	if r := i.get("/html"); r.Header.Get("Content-Type") != "text/html; charset=utf-8" {
 		t.Errorf("the type is %q", r.Header.Get("Content-Type"))
 	}
+}
+
+func TestHTTPPortOfSomebodyElseIsTold(t *testing.T) {
+	const told = "something listens on upstream_url before the function was started: it may get the requests"
+	stranger, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	i := launch(t, "mode=http", "log_format=json", "pool_size=1", "fprocess=sleep 1000", fmt.Sprintf("upstream_url=http://%s", stranger.Addr()))
+	i.await(told, func(l map[string]any) bool { return l["address"] == stranger.Addr().String() })
+	if others := upstream(t); others.find(told, nil) != nil {
+		t.Error("it is told of a port that nobody has")
+	}
+}
+
+func TestHTTPFunctionThatDoesNotListenForLongIsTold(t *testing.T) {
+	i := launch(t, "mode=http", "log_format=json", "pool_size=1", "fprocess=sleep 1000", fmt.Sprintf("upstream_url=http://127.0.0.1:%d", freePort(t)))
+	i.await("the function does not listen on upstream_url yet", nil)
 }
 
 func TestHTTPRequestsWaitInLineForAPlace(t *testing.T) {
