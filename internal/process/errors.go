@@ -3,8 +3,10 @@ package process
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -26,12 +28,13 @@ func (c *Command) explain(program string, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOENT):
 		if c.exists(program) {
-			return fmt.Errorf("%w: %s is there, but the interpreter or loader that it names is not: %w",
-				ErrNotExecutable, program, err)
+			return fmt.Errorf("%w: %s is there, but %s: %w", ErrNotExecutable, program, c.lost(program), err)
 		}
 		return fmt.Errorf("%w: %s: %w", ErrNotFound, program, err)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: %s: %w", ErrNotFound, program, err)
+	case errors.Is(err, syscall.EACCES) && c.isFolder(program):
+		return fmt.Errorf("%w: %s is a folder", ErrNotExecutable, program)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("%w: %s: %w", ErrNotExecutable, program, err)
 	case errors.Is(err, syscall.ENOEXEC):
@@ -47,11 +50,41 @@ func (c *Command) explain(program string, err error) error {
 	return err
 }
 
+// path is where program is, which may be relative to the process's working directory.
+func (c *Command) path(program string) string {
+	if filepath.IsAbs(program) {
+		return program
+	}
+	return filepath.Join(c.Dir, program)
+}
+
 // exists reports whether the process would see program from its working directory.
 func (c *Command) exists(program string) bool {
-	if !filepath.IsAbs(program) {
-		program = filepath.Join(c.Dir, program)
-	}
-	_, err := os.Stat(program)
+	_, err := os.Stat(c.path(program))
 	return err == nil
+}
+
+func (c *Command) isFolder(program string) bool {
+	info, err := os.Stat(c.path(program))
+	return err == nil && info.IsDir()
+}
+
+// lost says what a program names that is not there: the interpreter of its first line, or, in a binary, its loader.
+func (c *Command) lost(program string) string {
+	file, err := os.Open(c.path(program))
+	if err != nil {
+		return "the interpreter or loader that it names is not"
+	}
+	defer file.Close()
+	start := make([]byte, 256) // as much as the kernel looks at
+	n, _ := io.ReadFull(file, start)
+	line, _, _ := strings.Cut(string(start[:n]), "\n")
+	named, script := strings.CutPrefix(line, "#!")
+	switch {
+	case !script:
+		return "the loader that it names is not"
+	case strings.HasSuffix(named, "\r"):
+		return fmt.Sprintf("the interpreter of its first line is not: %q; its lines end with \\r\\n, as on Windows", strings.TrimSpace(named)+"\r")
+	}
+	return fmt.Sprintf("the interpreter of its first line is not: %q", strings.TrimSpace(named))
 }

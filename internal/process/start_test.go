@@ -1,7 +1,9 @@
 package process_test
 
 import (
+	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"os"
@@ -98,11 +100,33 @@ func TestProgramIsFoundByItsOwnPath(t *testing.T) {
 	}
 }
 
+// withoutLoader is a program whose loader is not there.
+func withoutLoader(t *testing.T) string {
+	text, err := os.ReadFile("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := elf.NewFile(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range file.Progs {
+		if part.Type == elf.PT_INTERP {
+			text[part.Off+1] = '-'
+			return string(text)
+		}
+	}
+	t.Fatal("/bin/sh has no loader")
+	return ""
+}
+
 func TestFailureToStartSaysProgramAndCause(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "plain", 0o600, "#!/bin/sh\n")
 	write(t, dir, "nonsense", 0o700, "no program")
-	write(t, dir, "lost", 0o700, "#!/no/such/interpreter\n")
+	write(t, dir, "lost", 0o700, "#!/no/such/interpreter -x\n")
+	write(t, dir, "windows", 0o700, "#!/bin/sh\r\nexit\r\n")
+	write(t, dir, "loaderless", 0o700, withoutLoader(t))
 	s := newStarter(t)
 	outputOf(t, s, shell("true")) // its thread is set up, and reads no files any more
 	descriptors := len(entries(t, "fd"))
@@ -125,11 +149,15 @@ func TestFailureToStartSaysProgramAndCause(t *testing.T) {
 			is: process.ErrNotExecutable, says: dir + "/plain has no execute permission"},
 		{name: "not executable", command: process.Command{Argv: []string{dir + "/plain"}}, is: process.ErrNotExecutable,
 			says: "permission denied"},
-		{name: "folder", command: process.Command{Argv: []string{dir}}, is: process.ErrNotExecutable, says: dir},
+		{name: "folder", command: process.Command{Argv: []string{dir}}, is: process.ErrNotExecutable, says: dir + " is a folder"},
 		{name: "nonsense", command: process.Command{Argv: []string{dir + "/nonsense"}}, is: process.ErrNotExecutable,
 			says: "no #! line"},
 		{name: "lost interpreter", command: process.Command{Argv: []string{"./lost"}, Dir: dir},
-			is: process.ErrNotExecutable, says: "interpreter"},
+			is: process.ErrNotExecutable, says: `./lost is there, but the interpreter of its first line is not: "/no/such/interpreter -x": no such file`},
+		{name: "lines of Windows", command: process.Command{Argv: []string{dir + "/windows"}}, is: process.ErrNotExecutable,
+			says: `"/bin/sh\r"; its lines end with \r\n, as on Windows`},
+		{name: "lost loader", command: process.Command{Argv: []string{dir + "/loaderless"}}, is: process.ErrNotExecutable,
+			says: "the loader that it names is not"},
 		{name: "no directory", command: process.Command{Argv: []string{"sh"}, Env: path, Dir: dir + "/none"},
 			is: os.ErrNotExist, says: "working directory " + dir + "/none"},
 		{name: "file as directory", command: process.Command{Argv: []string{"sh"}, Env: path, Dir: dir + "/plain"},
