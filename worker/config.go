@@ -1,11 +1,14 @@
 package worker
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
 	"fwatchdog/internal/bounds"
+	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/process"
+	"fwatchdog/protocol"
 )
 
 // Config says how workers are started and how long they are waited for.
@@ -35,13 +38,26 @@ type Config struct {
 
 // Counts are events of all workers of a pool, dead ones included.
 type Counts struct {
-	// Cancelled counts CANCELs by protocol.CancelReason.
+	// Cancelled counts requests that a worker was told to stop, by protocol.CancelReason: CANCELs, or connections that were
+	// closed before the response began.
 	Cancelled [4]atomic.Uint64
 	// LateResponses counts terminal frames that came after a CANCEL, ProtocolErrors violations, StrayBytes text where
 	// frames should be.
 	LateResponses, ProtocolErrors, StrayBytes atomic.Uint64
 	// LinesDropped counts lines of functions that the log did not take because there were too many.
 	LinesDropped atomic.Uint64
+}
+
+// gaveUp counts an exchange that has ended so, if that is because its worker was told to stop.
+func (c *Counts) gaveUp(err error) {
+	switch {
+	case errors.Is(err, exchange.ErrDeadline):
+		c.Cancelled[protocol.CancelDeadline].Add(1)
+	case errors.Is(err, exchange.ErrClientGone):
+		c.Cancelled[protocol.CancelClientGone].Add(1)
+	case errors.Is(err, exchange.ErrHostStops):
+		c.Cancelled[protocol.CancelHostStops].Add(1)
+	}
 }
 
 // Validate reports every field that is out of range.

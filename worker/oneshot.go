@@ -157,9 +157,11 @@ func (o *Oneshot) await(ctx context.Context, limit time.Duration) (err error) {
 	select {
 	case <-o.done:
 	case <-late:
+		o.cfg.Counts.gaveUp(exchange.ErrDeadline)
 		o.condemn(life.Timeout) // its answer says how it ended
 	case <-ctx.Done():
 		err = ctx.Err()
+		o.cfg.Counts.gaveUp(err)
 		o.proc.Kill()
 	}
 	<-o.done

@@ -204,6 +204,7 @@ func (u *Upstream) Begin(ctx context.Context, x *exchange.Exchange, over func())
 func (l *lease) Wait() error {
 	u := l.u
 	err := u.client.Do(l.ctx, l.x, func() { u.end(l) })
+	u.cfg.Counts.gaveUp(err)
 	broken := new(forward.BrokenError)
 	if !errors.As(err, &broken) {
 		return err

@@ -40,6 +40,20 @@ func TestHTTPFunctionAnswers(t *testing.T) {
 	}
 }
 
+func TestHTTPRequestsThatWereStoppedAreCounted(t *testing.T) {
+	i := upstream(t, fmt.Sprintf("metrics_port=%d", freePort(t)), "exec_timeout=300ms")
+	i.get("/late?ms=5000").is(t, 504, "")
+	conn := dial(t, i)
+	fmt.Fprint(conn, "GET /late?ms=5000 HTTP/1.1\r\nHost: x\r\n\r\n")
+	i.eventually("it is in flight", func() bool { return i.metric("http_requests_in_flight") == 1 })
+	_ = conn.Close()
+	for _, reason := range []string{"deadline", "client_gone"} {
+		i.eventually("it is counted: "+reason, func() bool {
+			return i.metric(fmt.Sprintf(`fwatchdog_cancelled_total{reason=%q}`, reason)) == 1
+		})
+	}
+}
+
 func TestHTTPPortOfSomebodyElseIsTold(t *testing.T) {
 	const told = "something listens on upstream_url before the function was started: it may get the requests"
 	stranger, err := net.Listen("tcp", "127.0.0.1:0")
