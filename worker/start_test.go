@@ -133,7 +133,7 @@ func TestAWorkerThatDoesNotBecomeReadyIsExplained(t *testing.T) {
 		older:  {"the other side speaks 2 to 3, this side 1 to 1", "SDK"},
 		broken: {"no database\n  at line 3", "Mend the function"},
 		lazy:   {"it said HELLO but was not READY within start_timeout (1s)", "raise start_timeout"},
-		dying:  {"it ended before it was READY, with exit code 3", "Check fprocess"},
+		dying:  {"it ended before it was READY, with exit code 3", "What it wrote should tell why"},
 		printing: {"not the start of a frame at byte 18, after HELLO stream 0, 6 bytes",
 			"set worker_output=fd3"},
 		hurried:   {"a frame before HELLO at byte 0, as the first frame", "SDK"},
