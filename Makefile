@@ -7,7 +7,7 @@ MAVEN = mvn -q -B
 NPM = if [ -e package-lock.json ]; then npm ci --no-audit --no-fund --silent; \
 	else npm install --no-package-lock --no-audit --no-fund --silent; fi
 FUZZTIME ?= 30s
-PORT ?= 8080
+PORT ?= $(or $(port),8080)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build run test test-go test-node test-java test-python test-examples test-templates test-spring test-deploy java lint bench bench-go bench-smoke bench-baseline profile fuzz plots recording soak clean
