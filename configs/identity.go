@@ -96,12 +96,6 @@ func readVisible(text string) (visible, error) {
 	return v, nil
 }
 
-// withStyle is a worker's environment in which handler_style is what the setting says, wherever that was set.
-func withStyle(environ []string, style string) []string {
-	others := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool { return strings.HasPrefix(variable, "handler_style=") })
-	return append(others, "handler_style="+style)
-}
-
 // pick returns the variables that workers see. PATH is always among them: it is where programs are looked for.
 func (v visible) pick(environ []string) []string {
 	if len(v) == 0 {

@@ -239,7 +239,7 @@ func (s *Settings) Worker(environ []string) worker.Config {
 	cfg.Command.User = s.user
 	cfg.Command.Env = s.visible.pick(environ)
 	if s.origins["handler_style"] != Default {
-		cfg.Command.Env = withStyle(cfg.Command.Env, s.HandlerStyle)
+		cfg.Command.Env = append(process.Without(cfg.Command.Env, "handler_style"), "handler_style="+s.HandlerStyle)
 	}
 	cfg.Command.Nofile = uint64(max(0, s.WorkerNofile)) // Read refuses what is less
 	return cfg

@@ -32,7 +32,7 @@ func (p *Pool) Load() Load {
 		Places: p.places, Free: p.free, Spare: p.cfg.Spare * p.places, Waiting: p.line.len,
 	}
 	if p.line.len > 0 {
-		l.Oldest = p.cfg.QueueTimeout - time.Until(p.line.ends.next.until)
+		l.Oldest = p.cfg.QueueTimeout - time.Until(p.line.first().until)
 	}
 	return l
 }

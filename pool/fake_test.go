@@ -50,12 +50,11 @@ type fake struct {
 
 // stream is one exchange of a fake, from Begin until its place is free.
 type stream struct {
-	f     *fake
-	ctx   context.Context
-	x     *exchange.Exchange
-	over  func()
-	end   chan error    // of capacity 1: what Wait returns
-	woken chan struct{} // of x
+	f    *fake
+	ctx  context.Context
+	x    *exchange.Exchange
+	over func()
+	end  chan error // of capacity 1: what Wait returns
 }
 
 func newFake(id life.ID, limit int) *fake {
@@ -116,7 +115,8 @@ func (f *fake) open(ctx context.Context, x *exchange.Exchange, over func()) (*st
 	if len(f.streams) == f.limit {
 		panic("the worker got more than it takes")
 	}
-	s := &stream{f: f, ctx: ctx, x: x, over: over, end: make(chan error, 1), woken: x.Woken()}
+	x.Woken() // it is made before anybody else may wake
+	s := &stream{f: f, ctx: ctx, x: x, over: over, end: make(chan error, 1)}
 	f.streams = append(f.streams, s)
 	if string(x.Request.Target) != "refuse" {
 		f.got = append(f.got, x)
@@ -157,10 +157,7 @@ func (s *stream) finish(err error) {
 	}
 	s.over()
 	s.end <- err
-	select {
-	case s.woken <- struct{}{}:
-	default:
-	}
+	s.x.Wake()
 }
 
 // forget takes s off the list of streams, and reports whether it was there.

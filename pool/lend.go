@@ -190,7 +190,7 @@ func (p *Pool) serveFirst() *waiter {
 	if s == nil {
 		return nil
 	}
-	w := p.line.ends.next
+	w := p.line.first()
 	p.takeOut(w)
 	w.slot = s
 	p.take(s, w.x)

@@ -65,6 +65,9 @@ func (l *line) push(w *waiter) {
 	l.watch()
 }
 
+// first is who has waited longest; only of a line that is not empty.
+func (l *line) first() *waiter { return l.ends.next }
+
 func (l *line) remove(w *waiter) {
 	w.prev.next, w.next.prev = w.next, w.prev
 	w.prev, w.next = nil, nil
@@ -73,7 +76,10 @@ func (l *line) remove(w *waiter) {
 
 // watch arms the timer, unless it fires soon enough.
 func (l *line) watch() {
-	if until := l.ends.next.until; l.len > 0 && (l.armed.IsZero() || until.Before(l.armed)) {
+	if l.len == 0 {
+		return
+	}
+	if until := l.first().until; l.armed.IsZero() || until.Before(l.armed) {
 		l.armed = until
 		l.late.Reset(time.Until(until))
 	}
@@ -156,12 +162,12 @@ func (p *Pool) refuseOverdue() {
 	defer p.mu.Unlock()
 	p.line.armed = time.Time{}
 	now := time.Now()
-	for p.line.len > 0 && !p.line.ends.next.until.After(now) {
+	for p.line.len > 0 && !p.line.first().until.After(now) {
 		why := ErrQueueTimeout
 		if p.count[Ready] == 0 {
 			why = ErrNotReady
 		}
-		p.refuse(p.line.ends.next, why)
+		p.refuse(p.line.first(), why)
 	}
 	p.line.watch()
 }
@@ -169,7 +175,7 @@ func (p *Pool) refuseOverdue() {
 // refuseLine ends the waiting of everybody because the pool drains. p.mu is held.
 func (p *Pool) refuseLine() {
 	for p.line.len > 0 {
-		p.refuse(p.line.ends.next, ErrDraining)
+		p.refuse(p.line.first(), ErrDraining)
 	}
 }
 

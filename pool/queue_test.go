@@ -268,6 +268,19 @@ func TestWaiterIsServedByWhoeverGivesThePlaceBack(t *testing.T) {
 	})
 }
 
+// stand has w wait for its place, and there for its answer. The channel carries how that ended.
+func (r *rig) stand(w *waiter) (ended <-chan error) {
+	done := make(chan error, 1)
+	go func() {
+		l, err := r.wait(w)
+		if err == nil {
+			err = l.wait()
+		}
+		done <- err
+	}()
+	return done
+}
+
 func TestWaiterThatLeavesWhileItIsServedAwaitsItsPlace(t *testing.T) {
 	bubble(t, Config{Size: 1, QueueSize: 1}, func(r *rig) {
 		r.pass(settled)
@@ -281,14 +294,7 @@ func TestWaiterThatLeavesWhileItIsServedAwaitsItsPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		served := make(chan error, 1)
-		go func() {
-			l, err := r.wait(w)
-			if err == nil {
-				err = l.wait()
-			}
-			served <- err
-		}()
+		served := r.stand(w)
 		synctest.Wait()          // not settle: what was lent to nobody is no exchange
 		told := r.putBack(place) // it is lent, and the exchange not begun
 		leave()
@@ -318,14 +324,7 @@ func TestWaiterWhoseExchangeHasBegunIsWokenByItsWorkerAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		woken := make(chan error, 1)
-		go func() {
-			l, err := r.wait(w)
-			if err == nil {
-				err = l.wait()
-			}
-			woken <- err
-		}()
+		woken := r.stand(w)
 		r.settle()
 		r.worker(0).release()
 		r.settle()

@@ -10,9 +10,8 @@ import (
 // stale verdict cannot hit a successor. Hard reasons (a memory limit, a heartbeat) take effect at once, also on a worker
 // that is leaving already. For all others the worker serves until there is a successor, and one worker is replaced at a
 // time: whoever is due later, or is younger than Config.MinAge, waits for its turn; but for one that asks to go, and has served
-// a request: it knows. An idle worker is not replaced: the
-// pool is smaller without it, unless somebody needs it by now or the pool would be too small. Retire reports whether there
-// was such a worker in service, which leaves or will.
+// a request: it knows. An idle worker is not replaced: the pool is smaller without it, unless somebody needs it by now or the
+// pool would be too small. Retire reports whether there was such a worker in service, which leaves or will.
 func (p *Pool) Retire(serial uint64, why life.Reason) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -26,8 +26,9 @@ type transcript struct {
 	mu     sync.Mutex // guards the fields below
 	first  []byte     // the first bytes on the frames' pipe that were no frame
 	stray  int        // how many there were
-	stdout tail       // where frames are elsewhere
+	stdout tail       // where frames are elsewhere, until it is ready: a StartError shows it
 	stderr tail
+	ready  bool
 	cause  error // why there is no talking with it, when that is its own doing
 }
 
@@ -57,11 +58,19 @@ func (t *transcript) addStray(text []byte) int {
 func (t *transcript) addLine(from string, line []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if from == fromStderr {
+	switch {
+	case from == fromStderr:
 		t.stderr.add(line)
-	} else {
+	case !t.ready:
 		t.stdout.add(line)
 	}
+}
+
+// isReady forgets what only a failed start would tell.
+func (t *transcript) isReady() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ready, t.stdout = true, nil
 }
 
 // spoke reports whether there was any text. t.mu is held.

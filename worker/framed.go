@@ -92,6 +92,7 @@ func Start(ctx context.Context, starter *process.Starter, cfg Config, id life.ID
 		return nil, f.startError(err)
 	}
 	f.boot = time.Since(f.started)
+	f.said.isReady()
 	f.watchSlow()
 	f.log.Info("worker started", zap.Duration("boot", f.boot), zap.Int("generation", id.Generation),
 		zap.String("sdk", f.talk.sdk), zap.String("runtime", f.talk.runtime), zap.Int("concurrency", f.talk.concurrency))

@@ -97,14 +97,8 @@ func environment(cfg Config, id life.ID) []string {
 	if cfg.Concurrency > 0 {
 		own = append(own, "FWATCHDOG_CONCURRENCY="+strconv.Itoa(cfg.Concurrency))
 	}
-	reserved := []string{"FWATCHDOG_WORKER", "FWATCHDOG_SLOT", "FWATCHDOG_GENERATION", "FWATCHDOG_OUT_FD",
-		"FWATCHDOG_CONCURRENCY"}
-	for _, entry := range cfg.Command.Env {
-		if name, _, _ := strings.Cut(entry, "="); !slices.Contains(reserved, name) {
-			own = append(own, entry)
-		}
-	}
-	return own
+	return append(own, process.Without(cfg.Command.Env, "FWATCHDOG_WORKER", "FWATCHDOG_SLOT", "FWATCHDOG_GENERATION",
+		"FWATCHDOG_OUT_FD", "FWATCHDOG_CONCURRENCY")...)
 }
 
 // shakeHands waits until the worker is READY.

@@ -15,16 +15,16 @@ const (
 	hintPlain = "It looks like a plain stdin/stdout program. It " + hintModes
 	hintHTTP  = "If it is an HTTP server, set mode=http and upstream_url=http://127.0.0.1:PORT, with the port where it listens. " +
 		"If it is a plain stdin/stdout program, it " + hintModes
-	hintCommand = "Check fprocess: is it the right program, with the right arguments, in the right folder?"
-	hintSaid    = "What it wrote should tell why. Otherwise check fprocess: is it the right program, with the right arguments, in the right folder?"
+	hintRight   = "is it the right program, with the right arguments, in the right folder?"
+	hintCommand = "Check fprocess: " + hintRight
+	hintSaid    = "What it wrote should tell why. Otherwise check fprocess: " + hintRight
 	hintMissing = "Check fprocess: its first word is the program. Is it spelt right, and is it in the image?"
 	hintNoRun   = "If it is a script: does its first line name an interpreter that is in the image, and may it be executed " +
 		"(chmod +x)? Or name the interpreter first, as in fprocess=\"node index.js\"."
-	hintSilent = "It neither wrote nor ended, so it may wait for connections, or for input. " + hintHTTP +
-		" If it is a worker that is slow to start, raise hello_timeout."
-	hintOther = "It wrote, but nothing of HELLO, so it may be no worker. " + hintHTTP +
-		" If it is a worker that is slow to start, raise hello_timeout."
-	hintText = "It writes text where frames should be. " + hintHTTP +
+	hintLate   = hintHTTP + " If it is a worker that is slow to start, raise hello_timeout."
+	hintSilent = "It neither wrote nor ended, so it may wait for connections, or for input. " + hintLate
+	hintOther  = "It wrote, but nothing of HELLO, so it may be no worker. " + hintLate
+	hintText   = "It writes text where frames should be. " + hintHTTP +
 		" If it is a worker, let it log to stderr, or set worker_output=fd3."
 	hintSlow    = "Loading the function takes long: raise start_timeout, or let it do less before it serves."
 	hintInit    = "Mend the function: the error above is its own."

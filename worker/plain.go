@@ -70,6 +70,7 @@ func (p *plain) readLines(pipe *os.File, from string) {
 func (p *plain) isReady(id life.ID) {
 	p.boot = time.Since(p.started)
 	p.ready.Store(true)
+	p.said.isReady()
 	p.log.Log(p.level, "worker started", append(p.opening, zap.Duration("boot", p.boot), zap.Int("generation", id.Generation))...)
 }
 

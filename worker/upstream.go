@@ -87,7 +87,7 @@ func StartUpstream(ctx context.Context, starter *process.Starter, cfg UpstreamCo
 		Stuck: u.stuck, Dead: func() bool { return u.proc.Exiting() }}); err != nil {
 		return nil, err
 	}
-	if forward.IsLoopback(where) && answers(u.client.Address()) {
+	if !cfg.HasPort() && forward.IsLoopback(where) && knock(ctx, u.client.Address(), knockLast) == nil {
 		log.Warn("something listens on upstream_url before the function was started: it may get the requests",
 			zap.String("address", u.client.Address()))
 	}
@@ -132,23 +132,17 @@ func commandAt(c process.Command, port string) process.Command {
 	for i := range c.Argv {
 		c.Argv[i] = strings.ReplaceAll(c.Argv[i], portPlace, port)
 	}
-	env := []string{"PORT=" + port, "http_port=" + port} // ours must not reach it
-	for _, entry := range c.Env {
-		if name, _, _ := strings.Cut(entry, "="); name != "PORT" && name != "http_port" {
-			env = append(env, entry)
-		}
-	}
-	c.Env = env
+	c.Env = append([]string{"PORT=" + port, "http_port=" + port}, process.Without(c.Env, "PORT", "http_port")...) // ours must not reach it
 	return c
 }
 
-// answers reports whether somebody listens on the address of this machine.
-func answers(address string) bool {
-	opened, err := net.DialTimeout("tcp", address, knockLast)
+// knock returns nil when the address accepts a connection within limit.
+func knock(ctx context.Context, address string, limit time.Duration) error {
+	opened, err := (&net.Dialer{Timeout: limit}).DialContext(ctx, "tcp", address)
 	if err == nil {
 		_ = opened.Close() // nothing was sent
 	}
-	return err == nil
+	return err
 }
 
 const (
@@ -164,14 +158,10 @@ func (u *Upstream) awaitPort(ctx context.Context, address string) error {
 	late, slow := time.NewTimer(u.cfg.StartTimeout), time.NewTimer(slowToListen)
 	defer late.Stop()
 	defer slow.Stop()
-	dialer := net.Dialer{Timeout: u.cfg.StartTimeout}
 	for pause := knockFirst; ; pause = min(2*pause, knockLast) {
-		opened, err := dialer.DialContext(ctx, "tcp", address)
-		if err == nil {
-			_ = opened.Close() // nothing was sent
-			if !u.proc.Exiting() {
-				return nil
-			}
+		err := knock(ctx, address, u.cfg.StartTimeout)
+		if err == nil && !u.proc.Exiting() {
+			return nil
 		}
 		select {
 		case <-u.proc.Ended():

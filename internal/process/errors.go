@@ -25,15 +25,16 @@ func (c *Command) explain(program string, err error) error {
 	if dir, dirErr := os.Stat(c.Dir); c.Dir != "" && (dirErr != nil || !dir.IsDir()) {
 		return fmt.Errorf("working directory %s: %w", c.Dir, errors.Join(dirErr, err))
 	}
+	file, missing := os.Stat(c.path(program))
 	switch {
 	case errors.Is(err, syscall.ENOENT):
-		if c.exists(program) {
+		if missing == nil {
 			return fmt.Errorf("%w: %s is there, but %s: %w", ErrNotExecutable, program, c.lost(program), err)
 		}
 		return fmt.Errorf("%w: %s: %w", ErrNotFound, program, err)
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%w: %s: %w", ErrNotFound, program, err)
-	case errors.Is(err, syscall.EACCES) && c.isFolder(program):
+	case errors.Is(err, syscall.EACCES) && missing == nil && file.IsDir():
 		return fmt.Errorf("%w: %s is a folder", ErrNotExecutable, program)
 	case errors.Is(err, syscall.EACCES):
 		return fmt.Errorf("%w: %s: %w", ErrNotExecutable, program, err)
@@ -50,23 +51,12 @@ func (c *Command) explain(program string, err error) error {
 	return err
 }
 
-// path is where program is, which may be relative to the process's working directory.
+// path is where the process would see program from its working directory.
 func (c *Command) path(program string) string {
 	if filepath.IsAbs(program) {
 		return program
 	}
 	return filepath.Join(c.Dir, program)
-}
-
-// exists reports whether the process would see program from its working directory.
-func (c *Command) exists(program string) bool {
-	_, err := os.Stat(c.path(program))
-	return err == nil
-}
-
-func (c *Command) isFolder(program string) bool {
-	info, err := os.Stat(c.path(program))
-	return err == nil && info.IsDir()
 }
 
 // lost says what a program names that is not there: the interpreter of its first line, or, in a binary, its loader.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +32,14 @@ func (c *Command) findProgram() (string, error) {
 		return "", fmt.Errorf("%w: %s has no execute permission", ErrNotExecutable, denied)
 	}
 	return "", fmt.Errorf("%w in its PATH %q", ErrNotFound, path)
+}
+
+// Without is an environment in which variables of these names are not.
+func Without(environ []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(names, name)
+	})
 }
 
 // variable returns a variable as the process will see it: of several of one name the first.
