@@ -153,10 +153,14 @@ def decode_request(payload: bytes) -> Head:
     if meta < 4 or end > len(payload):
         raise FrameError("payload", "REQ of %d bytes with a meta of %d" % (len(payload), meta))
     text = payload[:end].decode("latin-1")
-    method, at = _decode_string(payload, text, 8)
-    target, at = _decode_string(payload, text, at)
-    headers, _ = _decode_pairs(payload, text, at)
-    return timeout_ms, method, target, headers, payload[end:]
+    try:  # a string that reaches over the end is found by the decoder of the pairs, which are behind it
+        method_end = 10 + (payload[8] << 8 | payload[9])
+        target = method_end + 2
+        target_end = target + (payload[method_end] << 8 | payload[method_end + 1])
+    except IndexError:
+        raise FrameError("payload", "a string reaches over its end") from None
+    headers, _ = _decode_pairs(payload, text, target_end)
+    return timeout_ms, text[10:method_end], text[target:target_end], headers, payload[end:]
 
 
 def decode_nonce(payload: bytes) -> bytes:
@@ -258,18 +262,8 @@ def _frame(kind: int, stream: int, payload: bytes, end: bool = False) -> bytes:
     return _header.pack(_MAGIC, kind, end, stream, len(payload)) + payload
 
 
-# The decoders of strings and pairs work on a payload and on the same bytes as text up to where they may read: decoding
-# once and slicing takes half the time of decoding string by string.
-
-
-def _decode_string(payload: bytes, text: str, at: int) -> Tuple[str, int]:
-    """Returns the string at an offset, and the offset behind it."""
-    start = at + 2
-    if start <= len(text):
-        end = start + (payload[at] << 8 | payload[at + 1])
-        if end <= len(text):
-            return text[start:end], end
-    raise FrameError("payload", "a string reaches over its end")
+# Strings are cut out of a payload as text up to where they may reach: decoding once and slicing takes half the time of
+# decoding string by string.
 
 
 def _decode_pairs(payload: bytes, text: str, at: int) -> Tuple[Pairs, int]:

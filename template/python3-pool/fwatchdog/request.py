@@ -18,6 +18,8 @@ T = TypeVar("T")
 class Fields:
     """Names and values in the order received, where a name may come more than once; made for look-up by name."""
 
+    __slots__ = ("_pairs", "_index")
+
     def __init__(self, pairs: Pairs) -> None:
         self._pairs = pairs
         self._index: Optional[Dict[str, List[str]]] = None  # made by the first look-up
@@ -75,6 +77,8 @@ class Fields:
 
 class Headers(Fields):
     """The headers of a request: names in lower case, found in any case."""
+
+    __slots__ = ()
 
     @staticmethod
     def _key(name: str) -> str:

@@ -125,22 +125,18 @@ class Stream:
         self._pipes.send(frame.encode_goaway(reason))
         self._pipes.flush()
 
-    def begin(self, head: bytes, body: bytes = b"", last: bool = False) -> memoryview:
+    def begin(self, head: bytes, body: bytes = b"", last: bool = False) -> frame.Bytes:
         """Sends the head of a response with as much of the body as fits one frame, and returns the rest of the body.
 
         last says that this is all of the body. When it fits, the response is complete and the stream has ended.
         """
-        room = max(0, self._pipes.limit - len(head))
+        pipes = self._pipes
+        room = max(0, pipes.limit - len(head))
         end = last and len(body) <= room
-        data = frame.encode_response(self.number, head, body[:room], end, self._pipes.limit)
-        with self._pipes.lock:
-            if not self.open:  # a task that the handler has left behind comes too late
-                raise Cancelled("the stream has ended")
-            if end:
-                self._pipes.end(self, data)
-            else:
-                self._pipes.send(data)
-        return memoryview(body)[room:]
+        data = frame.encode_response(self.number, head, body[:room], end, pipes.limit)
+        if not (pipes.end(self, data) if end else pipes.send_open(self, data)):
+            raise Cancelled("the stream has ended")  # a task that the handler has left behind comes too late
+        return b"" if end else memoryview(body)[room:]
 
     def write(self, data: frame.Bytes) -> None:
         """Sends a part of the body, waiting for the window. Raises Cancelled."""

@@ -179,7 +179,8 @@ class Pipes:
         chunk = None
         self.lock.release()
         try:
-            self.flush()
+            if self._out:
+                self.flush()
             happened, readable = (True, True) if idle else self._listen(timeout)
             if readable:
                 chunk = os.read(self._source, _READ_SIZE)
@@ -188,7 +189,8 @@ class Pipes:
             self._reading = self._listening = False
             if chunk is not None:
                 self._take(self._split(chunk))
-            self._notify()
+            if self._followers or self._futures:
+                self._notify()
         return happened
 
     def _listen(self, timeout: Optional[float]) -> Tuple[bool, bool]:
@@ -267,6 +269,13 @@ class Pipes:
         """Takes one or more whole frames, to be written with the next flush."""
         self._out.append(data)
 
+    def send_open(self, stream: Stream, data: bytes) -> bool:
+        """Sends a frame of a stream, or returns False when that has had its terminal frame."""
+        with self.lock:
+            if stream.open:
+                self.send(data)
+            return stream.open
+
     def log(self, stream: Optional[Stream], level: int, text: str) -> None:
         """Sends a text to the host's log, under a stream's number as long as that is open."""
         with self.lock:
@@ -274,16 +283,17 @@ class Pipes:
             self.send(frame.encode_log(number, level, text, self.limit))
         self.flush()
 
-    def end(self, stream: Stream, last: bytes) -> None:
-        """Sends a stream's terminal frame, unless it has had one: another thread may have been faster."""
+    def end(self, stream: Stream, last: bytes) -> bool:
+        """Sends a stream's terminal frame; False when it has had one: another thread may have been faster."""
         with self.lock:
             if not stream.open:
-                return
+                return False
             stream.open = False
             del self.streams[stream.number]
             self.send(last)
             if self._followers or self._listening or self._futures:
                 self._notify()
+            return True
 
     def flush(self) -> None:
         """Writes what was gathered, unless another thread is about to."""

@@ -44,8 +44,10 @@ def encode(response: Response) -> Encoded:
 def write(stream: Stream, head: bytes, body: Any) -> None:
     """Sends a response, waiting for the window. Raises Cancelled, HeadTooLarge, and what the body's iterator raises."""
     if isinstance(body, bytes):
-        stream.write(stream.begin(head, body, last=True))
-        stream.finish()
+        rest = stream.begin(head, body, last=True)
+        if rest:
+            stream.write(rest)
+            stream.finish()
         return
     try:
         stream.begin(head)

@@ -89,8 +89,12 @@ class Exchanges:
     def run_here(self, requests: Deque[Request]) -> None:
         """Serves in this thread, until the host has no more requests."""
         pipes = self._pipes
+
+        def ready() -> object:
+            return requests or pipes.finished
+
         while True:
-            pipes.wait(lambda: requests or pipes.finished, idle=True)
+            pipes.wait(ready, idle=True)
             if not requests:
                 return
             self._run(requests.popleft())
