@@ -22,7 +22,8 @@ type recording struct {
 	function string
 	load     systems.Load
 	result   systems.Result
-	stacks   []stack
+	profile  *profile.Profile
+	stacks   []stack // of the profile
 }
 
 // record loads fwatchdog before a function. The profile begins before the load and ends behind it: what it finds is all
@@ -50,7 +51,10 @@ func record(ctx context.Context, root, function string, load systems.Load) (reco
 	if p.ended() {
 		return found, errors.Join(errors.New("the profile ended before the load did"), p.err)
 	}
-	found.stacks, err = p.stacks()
+	if found.profile, err = p.profile(); err != nil {
+		return found, err
+	}
+	found.stacks, err = stacksOf(found.profile)
 	return found, err
 }
 
@@ -101,8 +105,8 @@ func (p *profiling) ended() bool {
 	}
 }
 
-// stacks waits for the end of the profile.
-func (p *profiling) stacks() ([]stack, error) {
+// profile waits for the end of the profile.
+func (p *profiling) profile() (*profile.Profile, error) {
 	<-p.done
 	if p.err != nil {
 		return nil, fmt.Errorf("take a profile: %w", p.err)
@@ -111,7 +115,7 @@ func (p *profiling) stacks() ([]stack, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the profile: %w", err)
 	}
-	return stacksOf(parsed)
+	return parsed, nil
 }
 
 func get(ctx context.Context, url string) ([]byte, error) {
