@@ -98,11 +98,16 @@ func (f *Framed) lastStacks(why life.Reason) {
 	f.stacks.turn <- struct{}{}
 	defer func() { <-f.stacks.turn }()
 	f.stacks.want() // to its end
-	if dumpsAtLast(f.talk.sdk) {
-		f.askForStacks(func(sig syscall.Signal) bool { return f.proc.Signal(sig) == nil }, syscall.SIGQUIT)
+	if !dumpsAtLast(f.talk.sdk) {
+		f.askForStacks()
 		return
 	}
-	f.askForStacks(f.proc.SignalIfCaught, f.talk.stacks...)
+	if f.proc.Signal(syscall.SIGQUIT) == nil {
+		select { // its end says that it has written them
+		case <-f.proc.Ended():
+		case <-time.After(stacksTime):
+		}
+	}
 }
 
 // showStacks makes a worker that is to go on say what it is at, and returns that; "" when it does not.
@@ -110,17 +115,17 @@ func (f *Framed) showStacks() string {
 	f.stacks.turn <- struct{}{}
 	defer func() { <-f.stacks.turn }()
 	f.stacks.want()
-	f.askForStacks(f.proc.SignalIfCaught, f.talk.stacks...)
+	f.askForStacks()
 	return f.stacks.end()
 }
 
-// askForStacks sends signals on which the worker writes its stacks, one after the other: of two at once neither the order nor
-// the end would be known. It returns when all has been written, or after a while.
-func (f *Framed) askForStacks(send func(syscall.Signal) bool, signals ...syscall.Signal) {
+// askForStacks sends the signals on which the worker writes its stacks, one after the other: of two at once neither the order
+// nor the end would be known. It returns when all has been written, or after a while.
+func (f *Framed) askForStacks() {
 	limit := time.NewTimer(stacksTime)
 	defer limit.Stop()
-	for _, sig := range signals {
-		if send(sig) && !f.awaitStacks(limit.C) {
+	for _, sig := range f.talk.stacks {
+		if f.proc.SignalIfCaught(sig) && !f.awaitStacks(limit.C) {
 			return
 		}
 	}

@@ -43,6 +43,16 @@ var (
 		c.Greet("sdk", "go/0.1.0")
 		select {}
 	})
+	diesSlowly = scene("die with stacks, with a pause amid them", func(c *fakefunc.Conn) {
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGQUIT)
+		c.Greet("sdk", "go/0.1.0")
+		<-asked
+		_, _ = os.Stderr.WriteString("SIGQUIT: quit\n") // the test sees whether it came
+		time.Sleep(400 * time.Millisecond)              // the machine is busy
+		_, _ = os.Stderr.WriteString("goroutine 1 [running]:\n")
+		os.Exit(2)
+	})
 )
 
 // unresponsive ends the worker as the pool ends one that does not answer PING.
@@ -87,9 +97,11 @@ func TestWorkerThatGoesOnAfterItsDeadlineIsAskedForItsStacks(t *testing.T) {
 }
 
 func TestStacksOfAGoWorkerAreReadToTheirEnd(t *testing.T) {
-	end, _ := unresponsive(t, diesOnDump)
-	if text, _ := end["stacks"].(string); !strings.HasPrefix(text, "SIGQUIT: quit") || !strings.Contains(text, "goroutine ") {
-		t.Errorf("the end tells %q", text)
+	for _, scene := range []string{diesOnDump, diesSlowly} {
+		end, _ := unresponsive(t, scene)
+		if text, _ := end["stacks"].(string); !strings.HasPrefix(text, "SIGQUIT: quit") || !strings.Contains(text, "goroutine ") {
+			t.Errorf("%s: the end tells %q", scene, text)
+		}
 	}
 }
 
