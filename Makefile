@@ -10,7 +10,7 @@ FUZZTIME ?= 30s
 PORT ?= $(or $(port),8080)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-go test-node test-java test-python test-examples test-templates test-spring test-deploy java lint bench bench-go bench-smoke bench-baseline profile pgo fuzz plots recording soak clean
+.PHONY: help setup build run test test-go test-node test-java test-python test-examples test-templates test-spring test-deploy java lint bench bench-go bench-smoke bench-baseline profile fuzz plots recording soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,7 +30,7 @@ test: setup lint bench-smoke test-java test-spring test-node test-python test-go
 
 # The templates come afterwards: what they build would disturb tests that measure time.
 test-go: java ## Go packages with the race detector, the real binary end to end, every SDK's conformance
-	go test -pgo=off -race -timeout 30m $$(go list ./... | grep -v /test/templates)
+	go test -race -timeout 30m $$(go list ./... | grep -v /test/templates)
 
 test-node: ## the Node SDK
 	cd sdk/node && $(NPM) && npm test --silent
@@ -62,7 +62,6 @@ test-deploy: ## alerts and dashboard, as Prometheus reads them
 java: ## the Java SDK's jars
 	$(MAVEN) -f sdk/java/pom.xml -DskipTests package
 
-lint: export GOFLAGS = -pgo=off# else all that the watchdog imports is compiled twice
 lint: ## formatting, vet, staticcheck, import direction
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	go vet ./...
@@ -89,10 +88,6 @@ bench-baseline: ## renew that file
 profile: setup ## print what each part takes of a request's processor time, and draw docs/flame.svg (half a minute)
 	bench/setup
 	go -C bench run ./profile -svg ../docs/flame.svg
-
-pgo: setup ## renew cmd/fwatchdog/default.pgo, from which the compiler learns what is called often (two minutes)
-	bench/setup
-	go -C bench run ./profile -pgo ../cmd/fwatchdog/default.pgo
 
 fuzz: ## every fuzz target for FUZZTIME
 	@scripts/fuzz $(FUZZTIME)

@@ -22,36 +22,26 @@ func main() {
 	seconds := flag.Int("seconds", 10, "for how long it is loaded")
 	body := flag.Bool("body", false, "send 1 MiB with each request, which comes back")
 	svg := flag.String("svg", "", "where to draw the flame graph; empty draws none")
-	pgo := flag.String("pgo", "", "instead of all that, write to this file the profile from which the compiler learns")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	path, err := filepath.Abs(*root)
-	switch {
-	case err != nil:
-	case *pgo != "":
-		err = train(ctx, path, *seconds, *pgo)
-	default:
-		err = run(ctx, path, *function, loadOf(path, *connections, *seconds, *body), *svg)
-	}
-	if err != nil {
+	load := systems.Load{Connections: *connections, Path: "/", Seconds: *seconds}
+	if err := run(ctx, *root, *function, load, *body, *svg); err != nil {
 		log.Print(err)
 		os.Exit(1)
 	}
 }
 
-// loadOf is a load of small requests, or of bodies of 1 MiB that come back.
-func loadOf(root string, connections, seconds int, body bool) systems.Load {
-	load := systems.Load{Connections: connections, Path: "/", Seconds: seconds}
-	if body {
-		load.Post = filepath.Join(root, "bench/compare/echo.lua")
+func run(ctx context.Context, root, function string, load systems.Load, body bool, svg string) error {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return err
 	}
-	return load
-}
-
-func run(ctx context.Context, root, function string, load systems.Load, svg string) error {
 	if functionNames[function] == "" {
 		return fmt.Errorf("there is no function %q", function)
+	}
+	if body {
+		load.Post = filepath.Join(root, "bench/compare/echo.lua")
 	}
 	found, err := record(ctx, root, function, load)
 	if err != nil {

@@ -22,8 +22,7 @@ type recording struct {
 	function string
 	load     systems.Load
 	result   systems.Result
-	profile  *profile.Profile
-	stacks   []stack // of the profile
+	stacks   []stack
 }
 
 // record loads fwatchdog before a function. The profile begins before the load and ends behind it: what it finds is all
@@ -51,10 +50,7 @@ func record(ctx context.Context, root, function string, load systems.Load) (reco
 	if p.ended() {
 		return found, errors.Join(errors.New("the profile ended before the load did"), p.err)
 	}
-	if found.profile, err = p.profile(); err != nil {
-		return found, err
-	}
-	found.stacks, err = stacksOf(found.profile)
+	found.stacks, err = p.stacks()
 	return found, err
 }
 
@@ -105,8 +101,8 @@ func (p *profiling) ended() bool {
 	}
 }
 
-// profile waits for the end of the profile.
-func (p *profiling) profile() (*profile.Profile, error) {
+// stacks waits for the end of the profile.
+func (p *profiling) stacks() ([]stack, error) {
 	<-p.done
 	if p.err != nil {
 		return nil, fmt.Errorf("take a profile: %w", p.err)
@@ -115,7 +111,7 @@ func (p *profiling) profile() (*profile.Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the profile: %w", err)
 	}
-	return parsed, nil
+	return stacksOf(parsed)
 }
 
 func get(ctx context.Context, url string) ([]byte, error) {

@@ -2,12 +2,9 @@ package main
 
 import (
 	"bytes"
-	"debug/buildinfo"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -50,18 +47,6 @@ func TestBinaryIsSmallAndLooksUpNoMethodsByName(t *testing.T) {
 	}
 	if reached < 10_000 {
 		t.Errorf("the linker told of %d dependencies only: is -dumpdep what it was?", reached)
-	}
-}
-
-func TestBinaryIsCompiledWithAProfileOfItsWork(t *testing.T) {
-	info, err := buildinfo.ReadFile(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool {
-		return s.Key == "-pgo" && filepath.Base(s.Value) == "default.pgo"
-	}) {
-		t.Errorf("it is compiled without default.pgo: %v", info.Settings)
 	}
 }
 
