@@ -107,7 +107,12 @@ type Settings struct {
 	user    *process.User
 	visible visible
 	spans   *tracing.Config
+
+	nearMisses []NearMiss
 }
+
+// NearMisses are the variables of the environment that were probably meant for a setting, and were not read.
+func (s *Settings) NearMisses() []NearMiss { return s.nearMisses }
 
 // Command is the function process as a program and its arguments; nil when it is not set.
 func (s *Settings) Command() ([]string, error) {

@@ -27,6 +27,42 @@ func Suggestion(name string, known []string) string {
 	return ""
 }
 
+// NearMiss is a variable of the environment that is no setting, though its name is nearly that of one.
+type NearMiss struct{ Variable, Setting string }
+
+// leastName is how many bytes the name of a near miss has at least: two slips make anything of a shorter one.
+const leastName = 8
+
+// nearMisses are the variables that were probably meant for a setting that nothing else has set, in order. Words without an
+// underscore are left out, as are names at which two settings are equally near: other programs have those.
+func nearMisses(environ map[string]string, known []string, set func(name string) bool) []NearMiss {
+	var found []NearMiss
+	for variable, value := range environ {
+		if value == "" || len(variable) < leastName || !strings.Contains(variable, "_") || slices.Contains(known, variable) {
+			continue
+		}
+		if near := nearest(variable, known); len(near) == 1 && !set(near[0]) {
+			found = append(found, NearMiss{variable, near[0]})
+		}
+	}
+	slices.SortFunc(found, func(a, b NearMiss) int { return strings.Compare(a.Variable, b.Variable) })
+	return found
+}
+
+// nearest are those of the known names that are as near as any, at most two slips of the finger away.
+func nearest(name string, known []string) []string {
+	least, near := 2, []string(nil)
+	for _, candidate := range known {
+		switch away := distance(plain(name), plain(candidate)); {
+		case away < least:
+			least, near = away, []string{candidate}
+		case away == least:
+			near = append(near, candidate)
+		}
+	}
+	return near
+}
+
 // plain is a name without what people confuse.
 func plain(name string) string { return strings.ReplaceAll(strings.ToLower(name), "-", "_") }
 

@@ -17,6 +17,15 @@ func TestCheckTellsWhatAWorkerSaid(t *testing.T) {
 	}
 }
 
+func TestCommandsTellOfVariablesThatAreNearlySettings(t *testing.T) {
+	for _, args := range [][]string{{"check", "--", function}, {"settings"}} {
+		code, _, errs := runs(t, "", []string{"QUEUE_SIZE=7"}, args...)
+		if want := "the variable QUEUE_SIZE is not a setting; did you mean queue_size?"; code != 0 || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d\n%s", args, code, errs)
+		}
+	}
+}
+
 func TestProgramThatIsNoWorkerIsExplained(t *testing.T) {
 	for name, c := range map[string]struct {
 		command string

@@ -40,8 +40,17 @@ func logListening(settings *configs.Settings, port int, log *zap.Logger) {
 		fields = append(fields, logging.Line("Writing lock-file to: %s", lockPath()))
 	}
 	log.Info("listening", fields...)
+	tellNearMisses(settings, log)
 	warnOfGrace(settings, log)
 	warnOfFolder(settings, log)
+}
+
+// tellNearMisses tells of variables that were probably meant for a setting. They are no cause for a warning at each start: LOG_LEVEL, say, may
+// be meant for the function.
+func tellNearMisses(settings *configs.Settings, log *zap.Logger) {
+	for _, miss := range settings.NearMisses() {
+		log.Info("a variable is not a setting, but nearly", zap.String("variable", miss.Variable), zap.String("setting", miss.Setting))
+	}
 }
 
 // warnOfFolder tells that mode static has nothing to serve: every answer would be 404. The folder may still come.

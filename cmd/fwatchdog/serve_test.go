@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -686,5 +687,17 @@ func TestModeStaticWarnsOfAFolderThatIsNotThere(t *testing.T) {
 		if lines := i.all("there is no folder to serve: set static_path"); (len(lines) == 1) != warned {
 			t.Errorf("%s: %v", path, lines)
 		}
+	}
+}
+
+func TestLogTellsOfVariablesThatAreNearlySettings(t *testing.T) {
+	i := launch(t, "mode=static", "static_path=/", "QUEUE_SIZE=7", "max_infligt=7", "log_format=json")
+	i.stop()
+	got := map[any]any{}
+	for _, line := range i.all("a variable is not a setting, but nearly") {
+		got[line["variable"]] = line["setting"]
+	}
+	if want := map[any]any{"QUEUE_SIZE": "queue_size", "max_infligt": "max_inflight"}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

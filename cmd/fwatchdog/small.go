@@ -39,8 +39,16 @@ func (c *settingsCommand) run(settings *configs.Settings, _ []string, io streams
 	if c.Markdown {
 		text = configs.Markdown(rows)
 	}
+	printNearMisses(settings, io)
 	_, err := fmt.Fprint(io.out, text)
 	return err
+}
+
+// printNearMisses is tellNearMisses for whoever looks at the settings.
+func printNearMisses(settings *configs.Settings, io streams) {
+	for _, miss := range settings.NearMisses() {
+		fmt.Fprintf(io.err, "fwatchdog: the variable %s is not a setting; did you mean %s?\n", miss.Variable, miss.Setting)
+	}
 }
 
 // versionCommand prints the version.

@@ -25,6 +25,7 @@ type checkCommand struct {
 }
 
 func (c *checkCommand) run(settings *configs.Settings, args []string, io streams) error {
+	printNearMisses(settings, io)
 	argv, err := triedCommand(settings, args, *c.demo)
 	if err != nil {
 		return err
