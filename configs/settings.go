@@ -109,13 +109,20 @@ type Settings struct {
 	spans   *tracing.Config
 
 	nearMisses []NearMiss
+	command    []string // in place of what names the function process
 }
 
 // NearMisses are the variables of the environment that were probably meant for a setting, and were not read.
 func (s *Settings) NearMisses() []NearMiss { return s.nearMisses }
 
+// Override makes a program and its arguments the function process, whatever the settings say.
+func (s *Settings) Override(command []string) { s.command = command }
+
 // Command is the function process as a program and its arguments; nil when it is not set.
 func (s *Settings) Command() ([]string, error) {
+	if len(s.command) > 0 {
+		return s.command, nil
+	}
 	name, text := s.process()
 	words, err := splitWords(text)
 	if err != nil {
@@ -144,8 +151,11 @@ func (s *Settings) strength(name string) int {
 	return slices.Index([]Origin{Flag, Environment, File, Default}, s.origins[name])
 }
 
-// ProcessText is the function process as the operator wrote it.
+// ProcessText is the function process as the operator wrote it, or the words of the command in its place.
 func (s *Settings) ProcessText() string {
+	if len(s.command) > 0 {
+		return strings.Join(s.command, " ")
+	}
 	_, text := s.process()
 	return text
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -73,6 +74,18 @@ func TestCompatLogOfStartAndStop(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestCompatLogNamesTheCommandOfTheCommandLine(t *testing.T) {
+	t.Parallel()
+	tmp := shortDir(t)
+	cmd := exec.Command(binary, "--", "cat", "-u")
+	cmd.Env = append(os.Environ(), withDefaults(tmp, []string{"mode=streaming", "fprocess=sleep 1000", "log_format=openfaas"})...)
+	i := begin(t, cmd, tmp)
+	if got, want := i.logLines(2)[1], "DATE Watchdog mode: streaming\tfprocess: \"cat -u\""; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	i.send("POST", "/", strings.NewReader("hello")).is(t, 200, "hello")
 }
 
 func TestCompatLogOfSuppressedLockAndLongStop(t *testing.T) {

@@ -40,9 +40,7 @@ var errNoClassic = fmt.Errorf("%s\n%w", "Provide a valid process via fprocess en
 
 // functionCommand is the process to run: the arguments after --, else fprocess.
 func functionCommand(settings *configs.Settings, args []string) ([]string, error) {
-	if len(args) > 0 {
-		return withHeap(settings, args)
-	}
+	settings.Override(args)
 	argv, err := settings.Command()
 	if err == nil && len(argv) == 0 {
 		err = errNoCommand
