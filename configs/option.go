@@ -96,9 +96,9 @@ func (v flagValue) Set(text string) error { return v.take(text) }
 // String is what one would write to set the present value.
 func (v flagValue) String() string { return valueText(v.target) }
 
-// Type is what stands for the value in a help. The flag of a bool is complete without.
+// Type is what stands for the value in a help. The flag of a bool is complete without, unless that changes nothing.
 func (v flagValue) Type() string {
-	if v.target.Kind() == reflect.Bool {
+	if v.target.Kind() == reflect.Bool && v.Get("default") != "true" {
 		return ""
 	}
 	return cmp.Or(v.Get("placeholder"), v.Get("default"))

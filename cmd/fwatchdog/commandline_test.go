@@ -112,8 +112,10 @@ func TestHelpShowsWhatCanBeGiven(t *testing.T) {
 		}
 	}
 	for _, help := range []string{program, serve} {
-		if want := "\nPool\n  --pool-size=N               Workers kept"; !strings.Contains(help, want) {
-			t.Errorf("there is no %q in:\n%s", want, help)
+		for _, want := range []string{"\nPool\n  --pool-size=N               Workers kept", "  --cgi-headers=true ", "  --debug-headers "} {
+			if !strings.Contains(help, want) {
+				t.Errorf("there is no %q in:\n%s", want, help)
+			}
 		}
 	}
 	for _, c := range commands(new(options)) {
