@@ -39,7 +39,7 @@ type Config struct {
 // Counts are events of all workers of a pool, dead ones included.
 type Counts struct {
 	// Cancelled counts requests that a worker was told to stop, by protocol.CancelReason: CANCELs, or connections that were
-	// closed before the response began.
+	// closed before the response was whole.
 	Cancelled [4]atomic.Uint64
 	// LateResponses counts terminal frames that came after a CANCEL, ProtocolErrors violations, StrayBytes text where
 	// frames should be.

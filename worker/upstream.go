@@ -84,7 +84,7 @@ func StartUpstream(ctx context.Context, starter *process.Starter, cfg UpstreamCo
 	cfg.Command = commandAt(cfg.Command, where.Port())
 	u := &Upstream{changed: make(chan struct{}, 1)}
 	if u.client, err = forward.New(forward.Config{URL: where, BufferBody: cfg.BufferBody, Grace: cfg.CancelGrace,
-		Stuck: u.stuck, Dead: func() bool { return u.proc.Exiting() }}); err != nil {
+		Stuck: u.stuck, Failed: cfg.Counts.gaveUp, Dead: func() bool { return u.proc.Exiting() }}); err != nil {
 		return nil, err
 	}
 	if !cfg.HasPort() && forward.IsLoopback(where) && knock(ctx, u.client.Address(), knockLast) == nil {
@@ -194,7 +194,6 @@ func (u *Upstream) Begin(ctx context.Context, x *exchange.Exchange, over func())
 func (l *lease) Wait() error {
 	u := l.u
 	err := u.client.Do(l.ctx, l.x, func() { u.end(l) })
-	u.cfg.Counts.gaveUp(err)
 	broken := new(forward.BrokenError)
 	if !errors.As(err, &broken) {
 		return err

@@ -47,11 +47,22 @@ func TestHTTPRequestsThatWereStoppedAreCounted(t *testing.T) {
 	fmt.Fprint(conn, "GET /late?ms=5000 HTTP/1.1\r\nHost: x\r\n\r\n")
 	i.eventually("it is in flight", func() bool { return i.metric("http_requests_in_flight") == 1 })
 	_ = conn.Close()
-	for _, reason := range []string{"deadline", "client_gone"} {
-		i.eventually("it is counted: "+reason, func() bool {
-			return i.metric(fmt.Sprintf(`fwatchdog_cancelled_total{reason=%q}`, reason)) == 1
-		})
+	counted := func(reason string, n float64) {
+		i.eventually("it is counted: "+reason, func() bool { return i.metric(fmt.Sprintf(`fwatchdog_cancelled_total{reason=%q}`, reason)) == n })
 	}
+	counted("deadline", 1)
+	counted("client_gone", 1)
+	if _, err := io.Copy(io.Discard, i.get("/endless").Body); err == nil {
+		t.Error("a body without end was whole")
+	}
+	counted("deadline", 2) // within the body
+	conn = dial(t, i)
+	fmt.Fprint(conn, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+	if _, err := bufio.NewReader(conn).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
+	counted("client_gone", 2)
 }
 
 func TestHTTPPortOfSomebodyElseIsTold(t *testing.T) {

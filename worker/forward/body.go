@@ -57,13 +57,21 @@ func (b *body) WriteTo(w io.Writer) (int64, error) {
 		err = b.check(n)
 	}
 	if err != nil {
-		b.fail(err)
+		b.fail(blame(err))
 		return n, err
 	}
 	t := b.t
 	b.t = nil
 	t.finish()
 	return n, nil
+}
+
+// blame is whose fault it is that a body was not written: the server's, or that of the client, who has gone.
+func blame(err error) error {
+	if read, broken := new(readError), new(BrokenError); errors.As(err, &read) || errors.As(err, &broken) {
+		return err
+	}
+	return exchange.ErrClientGone
 }
 
 // check looks whether a body of so many bytes is whole, and reads what stands behind it.

@@ -41,6 +41,9 @@ type Config struct {
 	Grace time.Duration
 	// Stuck is called when one has not ended by then. It must be set, and must not block.
 	Stuck func()
+	// Failed is told why an exchange has failed, as Do's error is, also when that was within the response's body. It must be
+	// set, and must not block.
+	Failed func(err error)
 	// Dead reports whether the server has gone: what it sent until the connection's end may not be all.
 	Dead func() bool
 }

@@ -35,6 +35,7 @@ type rig struct {
 	stuck    atomic.Int32
 	over     atomic.Int32
 	dead     atomic.Bool
+	failed   atomic.Pointer[error] // why the last exchange that failed has
 }
 
 // connect starts a server that plays scene on each connection, and closes that behind it.
@@ -53,6 +54,7 @@ func connect(t *testing.T, cfg forward.Config, scene func(c net.Conn, r *bufio.R
 	cfg.URL = &url.URL{Scheme: "http", Host: l.Addr().String(), Path: cfg.URL.Path}
 	cfg.Stuck = func() { r.stuck.Add(1) }
 	cfg.Dead = r.dead.Load
+	cfg.Failed = func(err error) { r.failed.Store(&err) }
 	if r.Client, err = forward.New(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -398,6 +400,9 @@ func TestTruncatedBodyIsAnError(t *testing.T) {
 		if got := r.ask(t.Context(), get("/")); got.err != nil || got.cut == nil || got.body != "abc" {
 			t.Errorf("%q: %v, %v, %q", answer, got.err, got.cut, got.body)
 		}
+		if err := r.failed.Load(); err == nil || errors.Is(*err, exchange.ErrClientGone) {
+			t.Errorf("%q: the server's failure is told as the client's", answer)
+		}
 	}
 }
 
@@ -430,7 +435,7 @@ func TestServerThatIsNotThereGotNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = l.Close() // so that nobody listens there
-	c, err := forward.New(forward.Config{URL: &url.URL{Scheme: "http", Host: l.Addr().String()}})
+	c, err := forward.New(forward.Config{URL: &url.URL{Scheme: "http", Host: l.Addr().String()}, Failed: func(error) {}})
 	if err != nil {
 		t.Fatal(err)
 	}

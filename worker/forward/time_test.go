@@ -194,6 +194,36 @@ type writer func([]byte) (int, error)
 
 func (w writer) Write(p []byte) (int, error) { return w(p) }
 
+func TestWhyABodyIsNotWholeIsTold(t *testing.T) {
+	refuse := writer(func([]byte) (int, error) { return 0, errors.New("cannot be written") })
+	for name, test := range map[string]struct {
+		limit time.Duration
+		end   func(body exchange.Stream)
+		want  error
+	}{
+		"its reader closes it":       {0, func(b exchange.Stream) { _ = b.Close() }, exchange.ErrClientGone},
+		"its reader cannot write it": {0, func(b exchange.Stream) { _, _ = b.WriteTo(refuse) }, exchange.ErrClientGone},
+		"the time is up":             {50 * time.Millisecond, func(b exchange.Stream) { _, _ = b.WriteTo(io.Discard) }, exchange.ErrDeadline},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {
+				head(in)
+				fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nabc")
+				_, _ = io.Copy(io.Discard, in)
+			})
+			x := &exchange.Exchange{Request: get("/")}
+			x.Request.Timeout = test.limit
+			if err := r.Do(t.Context(), x, func() {}); err != nil {
+				t.Fatal(err)
+			}
+			test.end(x.Response.Stream)
+			if err := r.failed.Load(); err == nil || !errors.Is(*err, test.want) {
+				t.Errorf("not told of %v", test.want)
+			}
+		})
+	}
+}
+
 func TestBodyThatIsNotWantedAnyMoreIsCutOff(t *testing.T) {
 	left := make(chan struct{})
 	r := connect(t, noPath, func(c net.Conn, in *bufio.Reader) {

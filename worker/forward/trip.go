@@ -189,6 +189,7 @@ func (t *trip) finish() {
 // fail is the end of a trip because of err. A server that was only too slow is told so, and its place is kept until it
 // has ended, or has had its grace.
 func (t *trip) fail(err error) {
+	t.c.cfg.Failed(err)
 	if t.cn == nil {
 		t.end()
 		return
