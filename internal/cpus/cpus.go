@@ -5,18 +5,32 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
-// count is read before anybody calls Share.
-var count = runtime.GOMAXPROCS(0)
+// count is read before anybody calls Share, which renews it.
+var count atomic.Int64
+
+func init() { count.Store(int64(runtime.GOMAXPROCS(0))) }
 
 // Count is how many processors the watchdog and its workers have together: the machine's, or what the container may use of
-// them, as Go found it at the start.
-func Count() int { return count }
+// them.
+func Count() int { return int(count.Load()) }
 
-// interval is how often Share looks whether more processors are needed, or fewer.
-const interval = time.Second / 4
+// recount asks Go how many processors there are, which stops the world.
+func recount() {
+	runtime.SetDefaultGOMAXPROCS()
+	count.Store(int64(runtime.GOMAXPROCS(0)))
+}
+
+const (
+	// interval is how often Share looks whether more processors are needed, or fewer.
+	interval = time.Second / 4
+	// recountInterval is how often it looks how many there are: a container may be resized while it runs. Go itself does not
+	// look where somebody has set GOMAXPROCS.
+	recountInterval = 10 * time.Second
+)
 
 // Share keeps the watchdog to half of the processors, at least to one, until ctx ends, and lets it have all while waiting
 // reports that requests wait for workers: then each worker waits for us whenever it has answered. A thread of ours that is
@@ -26,12 +40,13 @@ func Share(ctx context.Context, waiting func() bool) {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return
 	}
-	tick := time.NewTicker(interval)
+	tick, renew := time.NewTicker(interval), time.NewTicker(recountInterval)
 	defer tick.Stop()
+	defer renew.Stop()
 	for {
-		wanted := (count + 1) / 2
+		wanted := (Count() + 1) / 2
 		if waiting() {
-			wanted = count
+			wanted = Count()
 		}
 		if wanted != runtime.GOMAXPROCS(0) {
 			runtime.GOMAXPROCS(wanted) // which stops the world
@@ -39,6 +54,8 @@ func Share(ctx context.Context, waiting func() bool) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-renew.C:
+			recount()
 		case <-tick.C:
 		}
 	}
