@@ -63,6 +63,7 @@ func (s *Supervisor) measure(slots []pool.SlotInfo) (map[uint64]life.Usage, erro
 	if s.cfg.MemoryInterval == 0 {
 		return nil, nil
 	}
+	s.renewLimits()
 	groups := map[int]bool{}
 	for _, pid := range pids(slots) {
 		groups[pid] = true

@@ -20,8 +20,8 @@ const window = 100 * time.Millisecond
 // processors tells how busy we and our workers keep those that we may use. What a worker's own children do is not seen;
 // nor is booting, which ends by itself.
 type processors struct {
-	quota float64 // how many there are, or are granted
-	marks []mark  // the oldest first
+	quota func() float64 // how many there are, or are granted; a container may be resized while it runs
+	marks []mark         // the oldest first
 }
 
 // mark is the processor time that each process had taken at a moment.
@@ -31,7 +31,7 @@ type mark struct {
 }
 
 func newProcessors() *processors {
-	return &processors{quota: min(quota(filesystem()), float64(runtime.NumCPU()))}
+	return &processors{quota: func() float64 { return min(quota(filesystem()), float64(runtime.NumCPU())) }}
 }
 
 // look measures now.
@@ -63,7 +63,7 @@ func (p *processors) busy() float64 {
 			used += now - before
 		}
 	}
-	return used.Seconds() / (last.at.Sub(first.at).Seconds() * p.quota)
+	return used.Seconds() / (last.at.Sub(first.at).Seconds() * p.quota())
 }
 
 func pids(slots []pool.SlotInfo) []int {

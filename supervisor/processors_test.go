@@ -49,7 +49,7 @@ func spin(t *testing.T) int {
 func TestBusyIsWhatWorkersUseOfTheQuota(t *testing.T) {
 	pid := spin(t)
 	slots := []pool.SlotInfo{{ID: life.ID{Serial: 1}, Vitals: life.Vitals{Pid: pid}}, {}}
-	p := &processors{quota: 0.001} // so that also a little is much
+	p := &processors{quota: func() float64 { return 0.001 }} // so that also a little is much
 	p.look(slots)
 	if got := p.busy(); got != 0 {
 		t.Errorf("one look tells %v", got)
@@ -63,7 +63,7 @@ func TestBusyIsWhatWorkersUseOfTheQuota(t *testing.T) {
 	}
 	p.look(slots)
 	first, last := p.marks[0], p.marks[1]
-	least := (last.used[pid] - first.used[pid]).Seconds() / last.at.Sub(first.at).Seconds() / p.quota
+	least := (last.used[pid] - first.used[pid]).Seconds() / last.at.Sub(first.at).Seconds() / p.quota()
 	if got := p.busy(); got < least || least == 0 {
 		t.Errorf("busy is %v, the worker alone is %v", got, least)
 	}

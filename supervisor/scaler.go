@@ -26,7 +26,7 @@ type Scaler struct {
 	pool       Elastic
 	thrift     *thrift
 	processors gauge
-	boots      int // that may be under way at once
+	boots      func() int // how many may be under way at once
 	log        *zap.Logger
 }
 
@@ -39,7 +39,7 @@ type gauge interface {
 
 // NewScaler returns a scaler that lets a worker go after it has been idle for so long; 0 is never.
 func NewScaler(pool Elastic, idle time.Duration, log *zap.Logger) *Scaler {
-	return &Scaler{pool: pool, thrift: newThrift(idle), processors: newProcessors(), boots: cpus.Count(), log: log}
+	return &Scaler{pool: pool, thrift: newThrift(idle), processors: newProcessors(), boots: cpus.Count, log: log}
 }
 
 // Run scales until ctx ends. A pool that is not elastic needs none.
@@ -77,7 +77,7 @@ func (s *Scaler) Run(ctx context.Context) {
 // strained anew.
 func (s *Scaler) grow() time.Duration {
 	l := s.pool.Load()
-	n := growth(l, s.boots)
+	n := growth(l, s.boots())
 	if n > 0 {
 		s.processors.look(s.pool.Snapshot().Slots)
 		busy := s.processors.busy()

@@ -110,7 +110,7 @@ func performFor(t *testing.T, idle time.Duration, cfg pool.Config, places int, b
 			return &sleeper{limit: places, done: make(chan struct{})}, fail
 		})
 		scaler := NewScaler(s.Pool, idle, zap.NewNop())
-		scaler.processors, scaler.boots = s, 4
+		scaler.processors, scaler.boots = s, func() int { return 4 }
 		ctx, stop := context.WithCancel(t.Context())
 		var parts sync.WaitGroup
 		parts.Go(func() { _ = s.Run(ctx, context.Background()) })

@@ -73,13 +73,13 @@ type Observer interface {
 
 // Supervisor watches the workers of one pool.
 type Supervisor struct {
-	cfg    Config
-	pool   Pool
-	watch  Observer
-	log    *zap.Logger
-	cgroup cgroup
-	limits Limits
-	hearts map[uint64]heart // by serial
+	cfg     Config
+	pool    Pool
+	watch   Observer
+	log     *zap.Logger
+	cgroup  cgroup
+	machine int64            // its memory, in bytes
+	hearts  map[uint64]heart // by serial
 
 	first    first
 	crashing bool // it was said that most workers crash
@@ -88,48 +88,60 @@ type Supervisor struct {
 	before  map[uint64]sample // by serial
 	sampled time.Time
 
-	mu    sync.Mutex // guards usage
-	usage map[uint64]life.Usage
+	mu     sync.Mutex // guards all that follows against others; Run alone writes
+	limits Limits
+	usage  map[uint64]life.Usage
 }
 
 // New returns a supervisor of the pool. It looks up the container's memory and says which limits follow from it.
 func New(cfg Config, pool Pool, watch Observer, log *zap.Logger) (*Supervisor, error) {
 	s := &Supervisor{cfg: cfg, pool: pool, watch: watch, log: log, hearts: map[uint64]heart{}, pack: 1, cgroup: findCgroup(filesystem())}
 	var err error
-	s.limits, err = cfg.limits(s.cgroup)
-	return s, err
+	if s.machine, err = physical(); err != nil {
+		return nil, err
+	}
+	s.limits = cfg.resolve(s.cgroup.budget(filesystem(), s.machine), ownMemory())
+	return s, nil
 }
 
 // Memory returns what this container may take, in bytes: its limit, or the machine's memory where there is none.
-func Memory() (int64, error) { return memoryOf(findCgroup(filesystem())) }
-
-// memoryOf is Memory, of the container that is known.
-func memoryOf(group cgroup) (int64, error) {
+func Memory() (int64, error) {
 	machine, err := physical()
-	return group.budget(filesystem(), machine), err
+	return findCgroup(filesystem()).budget(filesystem(), machine), err
 }
 
-// limits are those that follow from the container's memory.
-func (c Config) limits(group cgroup) (Limits, error) {
-	budget, err := memoryOf(group)
-	if err != nil {
-		return Limits{}, err
-	}
-	return c.resolve(budget, memory(int32(os.Getpid()), false)), nil
-}
+// ownMemory is what we take, in bytes.
+func ownMemory() int64 { return memory(int32(os.Getpid()), false) }
 
 // WorkerMemory returns what one worker may take, in bytes: its hard limit, or its share of the container's memory when that
 // is off.
 func (c Config) WorkerMemory() (int64, error) {
-	l, err := c.limits(findCgroup(filesystem()))
+	budget, err := Memory()
+	l := c.resolve(budget, ownMemory())
 	if l.Hard == Off {
 		return l.Share, err
 	}
 	return l.Hard, err
 }
 
+// renewLimits takes over another memory of the container, which may be resized while it runs.
+func (s *Supervisor) renewLimits() {
+	budget := s.cgroup.budget(filesystem(), s.machine)
+	if budget == s.limits.Budget {
+		return
+	}
+	s.mu.Lock()
+	s.limits = s.cfg.resolve(budget, s.limits.Own)
+	s.mu.Unlock()
+	s.sayLimits()
+}
+
 // Limits are those in force.
-func (s *Supervisor) Limits() Limits { return s.limits }
+func (s *Supervisor) Limits() Limits {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.limits
+}
 
 // Usage returns what each worker took when it was measured last, by serial. It is not changed any more.
 func (s *Supervisor) Usage() map[uint64]life.Usage {

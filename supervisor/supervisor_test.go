@@ -2,7 +2,10 @@ package supervisor
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -331,6 +334,30 @@ func TestMemoryIsMeasuredAndJudged(t *testing.T) {
 	}
 }
 
+func TestLimitsFollowTheContainersMemory(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	workers := new(staff)
+	s, err := New(Config{MemoryInterval: time.Second, PingMisses: 1, MemorySoft: Auto, MemoryHard: Auto, MemoryMetric: "rss", Workers: 1},
+		workers, workers, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, folder := s.Limits().Own, t.TempDir()
+	s.cgroup = cgroup{folders: []string{strings.TrimPrefix(folder, "/")}, limit: "memory.max", usage: "memory.current"}
+	for n, limit := range []int64{300 * mib, 300 * mib, 200 * mib, 600 * mib} {
+		if err := os.WriteFile(filepath.Join(folder, "memory.max"), []byte(strconv.FormatInt(limit, 10)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.look()
+		if got, want := s.Limits(), s.cfg.resolve(limit, own); got != want {
+			t.Errorf("step %d: limits are %v, want %v", n, got, want)
+		}
+	}
+	if n := logs.FilterMessage("memory limits of a worker").Len(); n != 3 {
+		t.Errorf("they were told %d times, want 3", n)
+	}
+}
+
 func TestAgeIsJudgedAlsoWhereMemoryIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		workers := &staff{slots: []pool.SlotInfo{{ID: life.ID{Serial: 1}, State: pool.Ready, Age: time.Hour, MaxAge: time.Minute}}}
@@ -355,7 +382,7 @@ func TestPoolIsToldThatMemoryIsTight(t *testing.T) {
 	}
 	for _, tight := range []bool{false, true} {
 		if tight {
-			s.limits.Budget = 100 // of bytes, less than any process takes
+			s.machine = 100 // bytes, less than any process takes
 		}
 		if s.look(); workers.tight != tight {
 			t.Errorf("tight is %v with a budget of %d", workers.tight, s.limits.Budget)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -81,8 +82,8 @@ func bundleConfig(limit int64, environ []string) object {
 	}
 }
 
-// oomKills is how often the kernel has killed for want of memory in the container of pid.
-func oomKills(t *testing.T, pid int) int {
+// memoryFile is a file of the memory controller for the container of pid: its name differs between the versions.
+func memoryFile(t *testing.T, pid int, v1, v2 string) string {
 	t.Helper()
 	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
@@ -93,11 +94,18 @@ func oomKills(t *testing.T, pid int) int {
 		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		switch {
 		case parts[1] == "memory":
-			file = "/sys/fs/cgroup/memory" + parts[2] + "/memory.oom_control"
+			file = "/sys/fs/cgroup/memory" + parts[2] + "/" + v1
 		case parts[0] == "0" && file == "":
-			file = "/sys/fs/cgroup" + parts[2] + "/memory.events"
+			file = "/sys/fs/cgroup" + parts[2] + "/" + v2
 		}
 	}
+	return file
+}
+
+// oomKills is how often the kernel has killed for want of memory in the container of pid.
+func oomKills(t *testing.T, pid int) int {
+	t.Helper()
+	file := memoryFile(t, pid, "memory.oom_control", "memory.events")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +143,15 @@ func TestLeakLivesUnderTheContainersLimit(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests leaked %d MiB in a container of %d MiB", answered.Load(), answered.Load()/8, limit>>20)
+}
+
+func TestLimitsFollowAContainerThatIsResized(t *testing.T) {
+	i, init := container(t, 160<<20, "pool_size=2", "memory_interval=200ms")
+	i.await("memory limits of a worker", nil)
+	if err := os.WriteFile(memoryFile(t, init, "memory.limit_in_bytes", "memory.max"), []byte(strconv.Itoa(240<<20)), 0); err != nil {
+		t.Fatal(err)
+	}
+	i.await("memory limits of a worker", func(l map[string]any) bool { return l["budget_bytes"] == float64(240<<20) })
 }
 
 // TestWorkerLeavesFirstWhereTheContainerHasNoRoomForTwo has workers of which two are more than the container may take.
