@@ -10,9 +10,13 @@ import (
 )
 
 // count is read before anybody calls Share, which renews it.
-var count atomic.Int64
+var count = counter(runtime.GOMAXPROCS(0))
 
-func init() { count.Store(int64(runtime.GOMAXPROCS(0))) }
+func counter(n int) *atomic.Int64 {
+	c := new(atomic.Int64)
+	c.Store(int64(n))
+	return c
+}
 
 // Count is how many processors the watchdog and its workers have together: the machine's, or what the container may use of
 // them.
