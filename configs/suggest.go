@@ -9,15 +9,12 @@ import (
 // Suggestion is what was probably meant by a name that is not known, as the end of a sentence: the nearest of those that
 // are, and all that begin like it. It is empty when there is none, or so many that they help nobody.
 func Suggestion(name string, known []string) string {
-	name = plain(name)
-	least := 2 // slips of the finger, and no more
-	for _, candidate := range known {
-		least = min(least, distance(name, plain(candidate)))
+	near := nearest(name, known)
+	if len(near) == 0 || plain(near[0]) != plain(name) {
+		near = slices.DeleteFunc(slices.Clone(known), func(candidate string) bool {
+			return !slices.Contains(near, candidate) && !strings.HasPrefix(plain(candidate), plain(name))
+		})
 	}
-	near := slices.DeleteFunc(slices.Clone(known), func(candidate string) bool {
-		candidate = plain(candidate)
-		return distance(name, candidate) > least && (least == 0 || !strings.HasPrefix(candidate, name))
-	})
 	switch {
 	case len(near) == 1:
 		return fmt.Sprintf("; did you mean %s?", near[0])
