@@ -48,9 +48,13 @@ func nearMisses(environ map[string]string, known []string, set func(name string)
 
 // nearest are those of the known names that are as near as any, at most two slips of the finger away.
 func nearest(name string, known []string) []string {
+	name = plain(name)
 	least, near := 2, []string(nil)
 	for _, candidate := range known {
-		switch away := distance(plain(name), plain(candidate)); {
+		if longer := len(name) - len(candidate); max(longer, -longer) > least { // so is the distance: in a cluster there are thousands of variables
+			continue
+		}
+		switch away := distance(name, plain(candidate)); {
 		case away < least:
 			least, near = away, []string{candidate}
 		case away == least:
