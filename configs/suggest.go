@@ -31,14 +31,19 @@ type NearMiss struct{ Variable, Setting string }
 const leastName = 8
 
 // nearMisses are the variables that were probably meant for a setting that nothing else has set, in order. Words without an
-// underscore are left out, as are names at which two settings are equally near: other programs have those.
+// underscore are left out, as are names at which two settings are equally near: other programs have those. The first letter must be
+// right: in a cluster there are thousands of variables, and the start may not take longer for them.
 func nearMisses(environ map[string]string, known []string, set func(name string) bool) []NearMiss {
+	begin := map[byte][]string{}
+	for _, name := range known {
+		begin[name[0]] = append(begin[name[0]], name)
+	}
 	var found []NearMiss
 	for variable, value := range environ {
 		if value == "" || len(variable) < leastName || !strings.Contains(variable, "_") || slices.Contains(known, variable) {
 			continue
 		}
-		if near := nearest(variable, known); len(near) == 1 && !set(near[0]) {
+		if near := nearest(variable, begin[plain(variable)[0]]); len(near) == 1 && !set(near[0]) {
 			found = append(found, NearMiss{variable, near[0]})
 		}
 	}
@@ -51,7 +56,7 @@ func nearest(name string, known []string) []string {
 	name = plain(name)
 	least, near := 2, []string(nil)
 	for _, candidate := range known {
-		if longer := len(name) - len(candidate); max(longer, -longer) > least { // so is the distance: in a cluster there are thousands of variables
+		if longer := len(name) - len(candidate); max(longer, -longer) > least { // so is the distance
 			continue
 		}
 		switch away := distance(name, plain(candidate)); {

@@ -13,6 +13,7 @@ func TestVariablesThatAreNearlySettingsAreFound(t *testing.T) {
 	}{
 		{"POOL_SIZE=3", []NearMiss{{"POOL_SIZE", "pool_size"}}},
 		{"pool-size=3", nil}, // no shell has such a variable
+		{"cool_size=3", nil}, // might be anything
 		{"pool_sise=3", []NearMiss{{"pool_sise", "pool_size"}}},
 		{"Exec_Timout=3s", []NearMiss{{"Exec_Timout", "exec_timeout"}}},
 		{"max_inflight=3", nil}, // a setting
