@@ -78,10 +78,9 @@ func (c cgroup) budget(root fs.FS, machine int64) int64 {
 	return min(machine, limit)
 }
 
-// used returns what is taken, in bytes, of the group whose limit is the budget, without the part of the page cache that the
+// used returns what is taken, in bytes, of the tightest group, which is in folder, without the part of the page cache that the
 // kernel gives back when it must; 0 when it cannot be told.
-func (c cgroup) used(root fs.FS) int64 {
-	folder, _ := c.tightest(root)
+func (c cgroup) used(root fs.FS, folder string) int64 {
 	usage, err := number(root, folder+"/"+c.usage)
 	if err != nil {
 		return 0

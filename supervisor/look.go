@@ -63,7 +63,6 @@ func (s *Supervisor) measure(slots []pool.SlotInfo) (map[uint64]life.Usage, erro
 	if s.cfg.MemoryInterval == 0 {
 		return nil, nil
 	}
-	s.renewLimits()
 	groups := map[int]bool{}
 	for _, pid := range pids(slots) {
 		groups[pid] = true
@@ -92,12 +91,15 @@ func (s *Supervisor) keep(took map[uint64]life.Usage) {
 	s.usage = took
 }
 
-// whole is what the whole container takes, in bytes; where nobody counts that, what we know of.
+// whole looks at the container: at its limit, which may be another one since the last time, and at what the whole of it takes, in
+// bytes, which it returns; where nobody counts that, what we know of.
 func (s *Supervisor) whole(took map[uint64]life.Usage) int64 {
 	if s.cfg.MemoryInterval == 0 {
 		return 0
 	}
-	if used := s.cgroup.used(filesystem()); used > 0 {
+	folder, limit := s.cgroup.tightest(filesystem())
+	s.follow(min(s.machine, limit))
+	if used := s.cgroup.used(filesystem(), folder); used > 0 {
 		return used
 	}
 	whole := s.limits.Own

@@ -59,7 +59,8 @@ func TestBudgetIsTheSmallestLimitOnTheWayUp(t *testing.T) {
 			if got := group.budget(c.files, 1000); got != c.budget {
 				t.Errorf("budget is %d, want %d", got, c.budget)
 			}
-			if got := group.used(c.files); got != c.used {
+			folder, _ := group.tightest(c.files)
+			if got := group.used(c.files, folder); got != c.used {
 				t.Errorf("used is %d, want %d", got, c.used)
 			}
 		})

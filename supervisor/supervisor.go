@@ -124,9 +124,8 @@ func (c Config) WorkerMemory() (int64, error) {
 	return l.Hard, err
 }
 
-// renewLimits takes over another memory of the container, which may be resized while it runs.
-func (s *Supervisor) renewLimits() {
-	budget := s.cgroup.budget(filesystem(), s.machine)
+// follow takes over the container's memory, in bytes: it may be resized while it runs.
+func (s *Supervisor) follow(budget int64) {
 	if budget == s.limits.Budget {
 		return
 	}
