@@ -107,13 +107,13 @@ type Settings struct {
 	user    *process.User
 	visible visible
 	spans   *tracing.Config
+	misses  []NearMiss
 
-	nearMisses []NearMiss
-	command    []string // in place of what names the function process
+	command []string // set by Override
 }
 
 // NearMisses are the variables of the environment that were probably meant for a setting, and were not read.
-func (s *Settings) NearMisses() []NearMiss { return s.nearMisses }
+func (s *Settings) NearMisses() []NearMiss { return s.misses }
 
 // Override makes a program and its arguments the function process, whatever the settings say.
 func (s *Settings) Override(command []string) { s.command = command }

@@ -92,7 +92,7 @@ func (s *Source) complete() {
 			s.completeOne(o)
 		}
 	}
-	s.settings.nearMisses = nearMisses(s.environ, known, func(name string) bool { return s.settings.origins[name] != Default })
+	s.settings.misses = nearMisses(s.environ, known, func(name string) bool { return s.settings.origins[name] != Default })
 }
 
 func (s *Source) completeOne(o option) {

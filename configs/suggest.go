@@ -40,9 +40,9 @@ func nearMisses(environ map[string]string, known []string, set func(name string)
 	}
 	var found []NearMiss
 	for variable, value := range environ {
-		if value == "" || len(variable) < leastName || !strings.Contains(variable, "_") || slices.Contains(known, variable) {
+		if value == "" || len(variable) < leastName || !strings.Contains(variable, "_") {
 			continue
-		}
+		} // a setting is nearest to itself, and set
 		if near := nearest(variable, begin[plain(variable)[0]]); len(near) == 1 && !set(near[0]) {
 			found = append(found, NearMiss{variable, near[0]})
 		}

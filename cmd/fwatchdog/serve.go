@@ -38,7 +38,7 @@ var errNoCommand = errors.New(`no function to run: provide a "function_process" 
 // errNoClassic has the words of classic-watchdog, for which scripts look.
 var errNoClassic = fmt.Errorf("%s\n%w", "Provide a valid process via fprocess environmental variable.", errNoCommand)
 
-// functionCommand is the process to run: the arguments after --, else fprocess.
+// functionCommand settles which process is to run: the arguments after --, which the settings say from then on, else fprocess.
 func functionCommand(settings *configs.Settings, args []string) ([]string, error) {
 	settings.Override(args)
 	argv, err := settings.Command()
