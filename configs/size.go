@@ -20,11 +20,16 @@ var units = []struct {
 	bytes Size
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}}
 
+var errTooLarge = errors.New("it must be less than 8 EiB")
+
 // UnmarshalText reads 256MiB, 512M, or a number of bytes.
 func (s *Size) UnmarshalText(text []byte) error {
 	number, unit := cutUnit(string(text))
 	n, err := strconv.ParseInt(number, 10, 64)
-	if err != nil || Size(n)*unit/unit != Size(n) {
+	switch {
+	case errors.Is(err, strconv.ErrRange), Size(n)*unit/unit != Size(n):
+		return errTooLarge
+	case err != nil:
 		return errors.New("it must be a number of bytes, or one with KiB, MiB or GiB (or K, M, G, which are the same)")
 	}
 	*s = Size(n) * unit
@@ -79,7 +84,10 @@ func (l *MemoryLimit) UnmarshalText(text []byte) error {
 	case "off":
 		size = Size(supervisor.Off)
 	default:
-		if err := size.UnmarshalText(text); err != nil || size < 0 {
+		switch err := size.UnmarshalText(text); {
+		case errors.Is(err, errTooLarge):
+			return err
+		case err != nil, size < 0:
 			return errors.New("it must be auto, off, or a size such as 256MiB, 512M or a number of bytes")
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,10 @@ func setValue(target reflect.Value, text, oneof string) error {
 		target.Set(reflect.Append(target, reflect.ValueOf(text)))
 	case reflect.Int:
 		n, err := strconv.Atoi(text)
-		if err != nil {
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return errors.New("it must be a whole number that fits 64 bits")
+		case err != nil:
 			return errors.New("it must be a whole number")
 		}
 		target.SetInt(int64(n))
@@ -55,11 +59,22 @@ func setDuration(d *time.Duration, text string) error {
 		full += "s"
 	}
 	parsed, err := time.ParseDuration(full)
-	if err != nil {
+	switch {
+	case err == nil:
+	case isDuration(digits.ReplaceAllString(full, "1")): // package time has one error for both
+		return errors.New("it must be less than 292 years")
+	default:
 		return errors.New("it must be a duration such as 10s, 1m30s or 1.5, which is seconds")
 	}
 	*d = parsed
 	return nil
+}
+
+var digits = regexp.MustCompile("[0-9]+")
+
+func isDuration(text string) bool {
+	_, err := time.ParseDuration(text)
+	return err == nil
 }
 
 // durationText is the shortest text that setDuration reads as d.
