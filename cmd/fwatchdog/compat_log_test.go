@@ -77,15 +77,26 @@ func TestCompatLogOfStartAndStop(t *testing.T) {
 }
 
 func TestCompatLogNamesTheCommandOfTheCommandLine(t *testing.T) {
-	t.Parallel()
-	tmp := shortDir(t)
-	cmd := exec.Command(binary, "--", "cat", "-u")
-	cmd.Env = append(os.Environ(), withDefaults(tmp, []string{"mode=streaming", "fprocess=sleep 1000", "log_format=openfaas"})...)
-	i := begin(t, cmd, tmp)
-	if got, want := i.logLines(2)[1], "DATE Watchdog mode: streaming\tfprocess: \"cat -u\""; got != want {
-		t.Errorf("got %q, want %q", got, want)
+	for name, c := range map[string]struct {
+		args    []string
+		environ []string
+		want    string
+	}{
+		"behind --": {[]string{"--", "cat", "-u"}, []string{"mode=streaming", "fprocess=sleep 1000"}, `streaming	fprocess: "cat -u"`},
+		"--demo":    {[]string{"--demo"}, []string{"fprocess="}, fmt.Sprintf("pool\tfprocess: %q", binary+" demo-worker")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tmp := shortDir(t)
+			cmd := exec.Command(binary, c.args...)
+			cmd.Env = append(os.Environ(), withDefaults(tmp, append(c.environ, "log_format=openfaas"))...)
+			i := begin(t, cmd, tmp)
+			if got, want := i.logLines(2)[1], "DATE Watchdog mode: "+c.want; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			i.send("POST", "/", strings.NewReader("hello")).is(t, 200, "hello")
+		})
 	}
-	i.send("POST", "/", strings.NewReader("hello")).is(t, 200, "hello")
 }
 
 func TestCompatLogOfSuppressedLockAndLongStop(t *testing.T) {

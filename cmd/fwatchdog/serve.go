@@ -58,7 +58,8 @@ func functionCommand(settings *configs.Settings, args []string) ([]string, error
 func commandOrDemo(settings *configs.Settings, args []string, demo bool) ([]string, error) {
 	argv, err := functionCommand(settings, args)
 	if errors.Is(err, errNoCommand) && demo {
-		return demoCommand()
+		argv, err = demoCommand()
+		settings.Override(argv) // for whoever asks them what runs
 	}
 	return argv, err
 }
