@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,22 +58,22 @@ func setDuration(d *time.Duration, text string) error {
 		full += "s"
 	}
 	parsed, err := time.ParseDuration(full)
-	switch {
-	case err == nil:
-	case isDuration(digits.ReplaceAllString(full, "1")): // package time has one error for both
-		return errors.New("it must be less than 292 years")
-	default:
-		return errors.New("it must be a duration such as 10s, 1m30s or 1.5, which is seconds")
+	if err == nil {
+		*d = parsed
+		return nil
 	}
-	*d = parsed
-	return nil
+	if _, malformed := time.ParseDuration(strings.Map(zero, full)); malformed == nil { // package time has one error for both
+		return errors.New("it must be less than 292 years")
+	}
+	return errors.New("it must be a duration such as 10s, 1m30s or 1.5, which is seconds")
 }
 
-var digits = regexp.MustCompile("[0-9]+")
-
-func isDuration(text string) bool {
-	_, err := time.ParseDuration(text)
-	return err == nil
+// zero makes every digit a 0.
+func zero(r rune) rune {
+	if '0' <= r && r <= '9' {
+		return '0'
+	}
+	return r
 }
 
 // durationText is the shortest text that setDuration reads as d.
