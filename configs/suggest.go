@@ -42,7 +42,8 @@ func nearMisses(environ map[string]string, known []string, set func(name string)
 	for variable, value := range environ {
 		if value == "" || len(variable) < leastName || !strings.Contains(variable, "_") {
 			continue
-		} // a setting is nearest to itself, and set
+		}
+		// A variable that is read is nearest to its own setting, which is set.
 		if near := nearest(variable, begin[plain(variable)[0]]); len(near) == 1 && !set(near[0]) {
 			found = append(found, NearMiss{variable, near[0]})
 		}

@@ -82,7 +82,7 @@ func TestCompatLogNamesTheCommandOfTheCommandLine(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		"behind --": {[]string{"--", "cat", "-u"}, []string{"mode=streaming", "fprocess=sleep 1000"}, `streaming	fprocess: "cat -u"`},
+		"behind --": {[]string{"--", "cat", "-u"}, []string{"mode=streaming", "fprocess=sleep 1000"}, "streaming\tfprocess: \"cat -u\""},
 		"--demo":    {[]string{"--demo"}, []string{"fprocess="}, fmt.Sprintf("pool\tfprocess: %q", binary+" demo-worker")},
 	} {
 		t.Run(name, func(t *testing.T) {
