@@ -18,10 +18,14 @@ type worker struct {
 	handler Handler
 	in      *protocol.Reader
 	out     *outgoing
+	ended   chan int     // the exit code, once nobody reads any more
 	idle    chan *stream // to the goroutines that wait for their next request; closed once there will be none
 	running sync.WaitGroup
 	places  int32        // how many requests are taken at once
 	taken   atomic.Int32 // of them
+	alone   alone
+
+	own *stream // what the reader has read and is to answer itself
 
 	// Set by the host's HELLO, before there is a stream.
 	greeted bool
@@ -36,15 +40,16 @@ type worker struct {
 }
 
 func newWorker(in io.Reader, out io.Writer, handler Handler) *worker {
-	o := newOutgoing(out)
-	return &worker{
+	w := &worker{
 		handler: handler,
-		in:      protocol.NewReader(reader{in, o}, protocol.Host, protocol.MaxPayload),
-		out:     o,
+		out:     newOutgoing(out),
+		ended:   make(chan int, 1),
 		idle:    make(chan *stream),
 		limit:   protocol.MaxPayload,
 		streams: make(map[uint32]*stream),
 	}
+	w.in = protocol.NewReader(reader{in, w.out, &w.taken}, protocol.Host, protocol.MaxPayload)
+	return w
 }
 
 // sdk is what the worker says that it is made with.
@@ -61,8 +66,7 @@ func (w *worker) run(c config) int {
 			"features", "window exclusive ping-busy"), nil
 	})
 	w.places = int32(c.concurrency)
-	ended := make(chan int, 1)
-	go func() { ended <- w.read() }() // ends with the pipe
+	go w.read() // ends with the pipe
 
 	if err := initialise(c.init); err != nil {
 		w.sendError(0, protocol.CodeInit, err)
@@ -71,7 +75,7 @@ func (w *worker) run(c config) int {
 	}
 	w.takeRequests()
 	_ = w.out.send(func(dst []byte) ([]byte, error) { return protocol.AppendReady(dst), nil }) // as above
-	code := <-ended
+	code := <-w.ended
 	if code == exitFine {
 		w.running.Wait()
 		w.out.flush()

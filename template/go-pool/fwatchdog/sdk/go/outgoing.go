@@ -4,6 +4,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -96,6 +97,13 @@ func (o *outgoing) hold() {
 	o.since = time.Now()
 }
 
+// lastRead is when the reader has read last.
+func (o *outgoing) lastRead() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.since
+}
+
 // release writes what was sent since hold.
 func (o *outgoing) release() {
 	if o.unhold() {
@@ -155,13 +163,16 @@ func (o *outgoing) flush() {
 
 // reader reads from the host, and lets what was sent meanwhile leave before it waits.
 type reader struct {
-	pipe io.Reader
-	out  *outgoing
+	pipe  io.Reader
+	out   *outgoing
+	taken *atomic.Int32 // requests that are being answered
 }
 
 // Read implements io.Reader.
 func (r reader) Read(p []byte) (int, error) {
-	runtime.Gosched() // the handlers of the requests that came last answer, if they can do so at once
+	if r.taken.Load() > 0 { // or else a second thread would be woken for nothing
+		runtime.Gosched() // the handlers of the requests that came last answer, if they can do so at once
+	}
 	r.out.release()
 	n, err := r.pipe.Read(p)
 	r.out.hold()

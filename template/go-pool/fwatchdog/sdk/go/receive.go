@@ -13,22 +13,33 @@ import (
 	"fwatchdog/protocol"
 )
 
-// read takes frames until the pipe ends, and returns the exit code. It waits for nothing but the pipe.
-func (w *worker) read() int {
-	defer w.out.release() // what the last requests are answered is written by those who answer
+// read takes frames until the pipe ends, and tells run the exit code. It waits for nothing but the pipe, and for handlers that
+// take no time: when one does, another goroutine reads on, and this one ends with its handler.
+func (w *worker) read() {
 	for {
 		h, payload, err := w.in.Next()
 		if err == nil {
 			err = w.receive(h, payload)
 		}
 		if v, ok := errors.AsType[*protocol.Violation](err); ok {
-			return complain(exitProtocol, fmt.Sprintf("%v\n%s", v, protocol.HexDump(v.Dump)))
+			w.end(complain(exitProtocol, fmt.Sprintf("%v\n%s", v, protocol.HexDump(v.Dump))))
+			return
 		}
 		if err != nil { // the host is gone, be it in the middle of a frame
 			w.hangUp()
-			return exitFine
+			w.end(exitFine)
+			return
+		}
+		if w.own != nil && !w.answerHere() {
+			return
 		}
 	}
+}
+
+// end is the end of reading.
+func (w *worker) end(code int) {
+	w.out.release() // what the last requests are answered is written by those who answer
+	w.ended <- code
 }
 
 // receive acts on a frame. Every error is a violation.
@@ -113,12 +124,26 @@ func (w *worker) open(h protocol.Header, payload []byte) error {
 		})
 		return nil
 	}
+	if w.isOwn(h) {
+		w.own = s
+		return nil
+	}
 	select {
 	case w.idle <- s:
 	default:
 		go w.serve(s)
 	}
 	return nil
+}
+
+// isOwn reports whether the reader is to answer the request that it has just read: one that has all of its body, and no other
+// beside it or behind it.
+func (w *worker) isOwn(h protocol.Header) bool {
+	if !h.End || w.in.Buffered() || w.taken.Load() > 1 {
+		w.alone.streak = 0
+		return false
+	}
+	return w.alone.next(w.out.lastRead())
 }
 
 // serve answers one request and all those that it is handed later. It ends when there are no more.
