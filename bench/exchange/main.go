@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"fwatchdog/internal/cpus"
 	"fwatchdog/internal/exchange"
 	"fwatchdog/internal/life"
 	"fwatchdog/internal/process"
@@ -54,6 +55,11 @@ func run() error {
 		stop()
 		return err
 	}
+	shared := make(chan struct{})
+	go func() { // as the watchdog does
+		cpus.Share(ctx, func() bool { return p.Load().Waiting > 0 })
+		close(shared)
+	}()
 	poolCtx, drain := context.WithCancel(ctx)
 	go func() { ended <- p.Run(poolCtx, context.Background()) }()
 	err = measure(ctx, p)
@@ -62,6 +68,7 @@ func run() error {
 		err = ended
 	}
 	stop()
+	<-shared
 	if started := <-started; err == nil {
 		err = started
 	}
