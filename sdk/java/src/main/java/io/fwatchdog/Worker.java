@@ -3,6 +3,7 @@ package io.fwatchdog;
 import java.io.File;
 import java.io.IOException;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A function process that lives under fwatchdog. The {@code main} of a program is one line:
@@ -15,6 +16,8 @@ public final class Worker {
     private static final String SDK = "java/0.1.0";
     private static final int VIRTUAL_CONCURRENCY = 256;
     private static final int CONCURRENCY_PER_CPU = 32;
+    /** Requests that come so soon one after the other need no thread but the one that reads them. */
+    private static final long SOON_NANOS = TimeUnit.MICROSECONDS.toNanos(250);
 
     private final Options options;
     private final Stdio stdio;
@@ -115,8 +118,10 @@ public final class Worker {
     private void start(ThreadFactory virtual) {
         boolean platform = virtual == null || concurrency == 1;
         Crew crew = new Crew(concurrency, platform ? Threads.platform() : virtual, platform, output);
-        sayHello(Stacks.offer(crew));
-        new Thread(new HostReader(stdio.in, streams, crew, stdio.maxPayload()), "fwatchdog-reader").start();
+        sayHello(Stacks.offer(streams));
+        // A function that takes one request at a time has one thread for all, and virtual ones are what others count on.
+        long soonNanos = platform && concurrency > 1 ? SOON_NANOS : 0;
+        new Thread(new HostReader(stdio.in, streams, crew, stdio.maxPayload(), soonNanos), HostReader.NAME).start();
     }
 
     private void sayHello(String stacks) {
@@ -141,7 +146,7 @@ public final class Worker {
         System.exit(0);
     }
 
-    private static String pid() {
+    static String pid() {
         try {
             return new File("/proc/self").getCanonicalFile().getName();
         } catch (IOException e) {

@@ -22,7 +22,7 @@ final class Misbehaving {
         Worker.serve(Misbehaving::handle, new Options().stop(() -> System.out.println("stopped")));
     }
 
-    private static Response handle(Request request) throws Exception {
+    static Response handle(Request request) throws Exception {
         switch (request.path()) {
             case "/meet":
                 MEETING.countDown();

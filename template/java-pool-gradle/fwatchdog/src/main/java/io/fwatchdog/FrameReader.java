@@ -65,6 +65,11 @@ final class FrameReader {
         return true;
     }
 
+    /** Whether a frame has begun that {@link #next} did not find whole. */
+    boolean hasMore() {
+        return start < filled;
+    }
+
     /** The payload, valid until the next {@link #fill}. */
     Decoder payload() {
         return new Decoder(buffer, payload, payload + length);

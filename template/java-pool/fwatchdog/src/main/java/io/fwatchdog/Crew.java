@@ -1,7 +1,6 @@
 package io.fwatchdog;
 
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.LockSupport;
@@ -30,7 +29,8 @@ final class Crew {
     private final ArrayDeque<Stream> waiting = new ArrayDeque<>();
     /** A stack: the one that worked last has the warmest caches. */
     private final ArrayDeque<Member> idle = new ArrayDeque<>();
-    private final List<Member> members = new ArrayList<>();
+    /** How many members there are. */
+    private int members;
     /** A member has been called and has not come yet. */
     private boolean coming;
 
@@ -63,9 +63,9 @@ final class Crew {
             return null;
         }
         Member member = idle.poll();
-        if (member == null && members.size() < size) {
+        if (member == null && members < size) {
             member = new Member();
-            members.add(member);
+            members++;
         }
         coming = member != null;
         return member;
@@ -75,22 +75,6 @@ final class Crew {
         if (member != null) {
             member.come();
         }
-    }
-
-    /** The threads that run a stream at this moment. */
-    List<Thread> busy() {
-        List<Thread> busy = new ArrayList<>();
-        lock.lock();
-        try {
-            for (Member member : members) {
-                if (!idle.contains(member)) {
-                    busy.add(member.thread);
-                }
-            }
-        } finally {
-            lock.unlock();
-        }
-        return busy;
     }
 
     /** One thread of the crew. It ends with the process. */

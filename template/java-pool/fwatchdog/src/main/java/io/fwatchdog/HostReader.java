@@ -6,24 +6,31 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Reads the host's frames to the end, and waits for nothing but the pipe. */
+/** Reads the host's frames to the end, and waits for nothing but the pipe and handlers that take no time. */
 final class HostReader implements Runnable {
+    /** The name of the thread that reads. */
+    static final String NAME = "fwatchdog-reader";
+
     private final FrameReader frames;
     private final Streams streams;
     private final Output output;
     private final Crew crew;
     private final int maxPayload;
+    /** Null where every handler has a thread of the crew's. */
+    private final Alone alone;
     /** What was agreed on; null until the host has said HELLO. */
     private Limits limits;
     /** The requests found in one read: they are handed over together. */
     private final List<Stream> started = new ArrayList<>();
 
-    HostReader(InputStream in, Streams streams, Crew crew, int maxPayload) {
+    /** A reader that runs handlers itself when requests come alone, within {@code soonNanos} of each other; 0: never. */
+    HostReader(InputStream in, Streams streams, Crew crew, int maxPayload, long soonNanos) {
         this.frames = new FrameReader(in);
         this.streams = streams;
         this.output = streams.output;
         this.crew = crew;
         this.maxPayload = maxPayload;
+        this.alone = soonNanos > 0 ? new Alone(this, soonNanos) : null;
     }
 
     @Override
@@ -33,9 +40,13 @@ final class HostReader implements Runnable {
                 while (frames.next()) {
                     accept();
                 }
-                crew.start(started);
-                started.clear();
-                output.flush();
+                if (!isOwn()) {
+                    crew.start(started);
+                    started.clear();
+                    output.flush();
+                } else if (!answer()) {
+                    return; // another thread reads on
+                }
             }
             streams.hostGone();
         } catch (ProtocolException e) {
@@ -45,6 +56,29 @@ final class HostReader implements Runnable {
         } catch (Throwable e) {
             Exit.now(Exit.BROKEN, "the thread that reads from the host ended", e);
         }
+    }
+
+    /** Whether this thread is to answer what has come: a request with all of its body, and no other beside it or behind it. */
+    private boolean isOwn() {
+        if (alone == null || started.isEmpty()) {
+            return false;
+        }
+        Stream first = started.get(0);
+        if (!first.whole() || frames.hasMore() || streams.count() > 1) {
+            alone.notAlone();
+            return false;
+        }
+        return alone.next(first.arrived);
+    }
+
+    /** Answers the request. False when this thread is the reader no longer. */
+    private boolean answer() {
+        Stream stream = started.get(0);
+        started.clear();
+        alone.begin();
+        stream.run();
+        output.flush();
+        return alone.end();
     }
 
     private void accept() throws ProtocolException {

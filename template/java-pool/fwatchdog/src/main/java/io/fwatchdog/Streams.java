@@ -1,7 +1,9 @@
 package io.fwatchdog;
 
 import io.fwatchdog.ProtocolException.Fault;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -51,6 +53,32 @@ final class Streams {
     /** Who answers the requests of open streams. The lock is held. */
     Handler handler() {
         return handler;
+    }
+
+    /** How many streams are open. */
+    int count() {
+        lock.lock();
+        try {
+            return open.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The threads that run handlers at this moment. */
+    List<Thread> runners() {
+        List<Thread> runners = new ArrayList<>();
+        lock.lock();
+        try {
+            for (Stream stream : open.values()) {
+                if (stream.runner() != null) {
+                    runners.add(stream.runner());
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        return runners;
     }
 
     /** The open stream of that number; null when it has ended, or never was. */

@@ -8,21 +8,21 @@ package io.fwatchdog;
 final class Stacks implements Runnable {
     private static final String SIGNAL = "URG";
 
-    private final Crew crew;
+    private final Streams streams;
 
-    private Stacks(Crew crew) {
-        this.crew = crew;
+    private Stacks(Streams streams) {
+        this.streams = streams;
     }
 
-    /** The signals at which the stacks of the crew are written from now on, as HELLO names them. */
-    static String offer(Crew crew) {
-        return Signals.on(SIGNAL, new Stacks(crew)) ? SIGNAL + " QUIT" : "QUIT";
+    /** The signals at which the stacks of the handlers are written from now on, as HELLO names them. */
+    static String offer(Streams streams) {
+        return Signals.on(SIGNAL, new Stacks(streams)) ? SIGNAL + " QUIT" : "QUIT";
     }
 
     @Override
     public void run() {
         StringBuilder text = new StringBuilder("Handlers:\n");
-        for (Thread thread : crew.busy()) {
+        for (Thread thread : streams.runners()) {
             text.append("\n\"").append(thread.getName()).append("\" ").append(thread.getState()).append('\n');
             for (StackTraceElement frame : thread.getStackTrace()) {
                 text.append("\tat ").append(frame).append('\n');

@@ -17,7 +17,8 @@ final class Stream implements Runnable {
     private final byte[] payload;
     /** What follows of the request's body; null when nothing does. */
     private final Upload upload;
-    private final long arrived = System.nanoTime();
+    /** On the clock of {@link System#nanoTime}. */
+    final long arrived = System.nanoTime();
 
     // streams.lock guards the rest.
     /** Signalled at each change that a waiting handler may wait for; made by the first that waits. */
@@ -39,6 +40,11 @@ final class Stream implements Runnable {
         this.streams = streams;
         this.limits = limits;
         this.sendWindow = limits.window;
+    }
+
+    /** Whether all of the request's body came with its head. */
+    boolean whole() {
+        return upload == null;
     }
 
     // What the host says.
@@ -172,6 +178,11 @@ final class Stream implements Runnable {
     @Override
     public String toString() {
         return Integer.toUnsignedString(number);
+    }
+
+    /** The thread that runs the handler; null when there is none. The lock is held. */
+    Thread runner() {
+        return runner;
     }
 
     /** From here on a CANCEL interrupts this thread. Returns who answers. */
