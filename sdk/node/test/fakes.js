@@ -55,4 +55,12 @@ function makeRequest({ method = 'GET', target = '/', headers = [], timeoutMs = 0
   return { ...made, request: new Request(made.exchange, decodeRequestHead(bytes, HEADER, bytes.length)) };
 }
 
-module.exports = { makeExchange, makeRequest };
+/** Brings a DATA frame's bytes, in memory that is used anew. Returns whether the host was allowed to send them. */
+function bring(exchange, text, complete) {
+  const frame = Buffer.from(`<${text}>`);
+  const allowed = exchange.data(frame, 1, frame.length - 1, complete);
+  frame.fill('!');
+  return allowed;
+}
+
+module.exports = { bring, makeExchange, makeRequest };

@@ -5,7 +5,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { Readable } = require('node:stream');
 const { BadRequest } = require('../index.js');
-const { makeRequest } = require('./fakes.js');
+const { bring, makeRequest } = require('./fakes.js');
 
 describe('request', () => {
   test('path and query are the parts of the target, and neither path nor target is decoded', () => {
@@ -128,17 +128,59 @@ describe('body', () => {
   test('is put together from the pieces that arrive', async () => {
     const { request, exchange } = makeRequest({ body: 'a', complete: false });
     const body = request.body();
-    exchange.data(Buffer.from('b'), false);
+    bring(exchange, 'b', false);
     await new Promise(setImmediate);
-    exchange.data(Buffer.alloc(0), false); // an empty piece is no end
-    exchange.data(Buffer.from('c'), true);
+    bring(exchange, '', false); // an empty piece is no end
+    bring(exchange, 'c', true);
     assert.equal((await body).toString(), 'abc');
+  });
+
+  for (const announced of ['5', '3', '2', '1', '900', '0', '-1', '1.5', '1e3', 'many', '99999999999']) {
+    test(`is put together when its length is announced as ${announced}`, async () => {
+      const { request, exchange } = makeRequest({ body: 'a', complete: false, headers: [['content-length', announced]] });
+      bring(exchange, 'b', false);
+      const body = request.body();
+      bring(exchange, '', false);
+      bring(exchange, 'cd', false);
+      await new Promise(setImmediate);
+      bring(exchange, 'e', true);
+      assert.equal((await body).toString(), 'abcde');
+      assert.equal(await request.body(), await body);
+    });
+  }
+
+  test('whose length is announced is granted as it comes, since the handler wants all', async () => {
+    const { request, exchange, worker } = makeRequest({ complete: false, window: 100, headers: [['content-length', '250']] });
+    const body = request.body();
+    const granted = () => {
+      worker.output.flush();
+      return worker.output.frames.map((f) => [f.type, f.bytes]);
+    };
+    bring(exchange, 'x'.repeat(49), false);
+    assert.deepEqual(granted(), []);
+    bring(exchange, 'x'.repeat(51), false);
+    assert.deepEqual(granted(), [['WINDOW', 100]]);
+    bring(exchange, 'x'.repeat(100), false);
+    assert.deepEqual(granted().length, 2);
+    bring(exchange, 'x'.repeat(50), true);
+    assert.deepEqual(granted().length, 2);
+    assert.equal((await body).length, 250);
+  });
+
+  test('whose length is announced fails as any other when it does not come', async () => {
+    const { request, exchange } = makeRequest({ complete: false, headers: [['content-length', '3']] });
+    const body = request.body();
+    await assert.rejects(request.stream.read(), /being read already/);
+    bring(exchange, 'a', false);
+    exchange.cancel(2);
+    assert.equal(bring(exchange, 'bc', true), true);
+    await assert.rejects(body, { name: 'AbortError' });
   });
 
   test('comes piece by piece, and a second loop goes on where the first stopped', async () => {
     const { request, exchange } = makeRequest({ body: 'a', complete: false });
-    exchange.data(Buffer.from('b'), false);
-    exchange.data(Buffer.from('c'), true);
+    bring(exchange, 'b', false);
+    bring(exchange, 'c', true);
     const seen = [];
     for await (const piece of request.stream) {
       seen.push(piece.toString());
@@ -159,9 +201,9 @@ describe('body', () => {
       worker.output.flush();
       return worker.output.frames.map((f) => [f.type, f.bytes]);
     };
-    exchange.data(Buffer.alloc(40), false);
-    exchange.data(Buffer.alloc(20), false);
-    exchange.data(Buffer.alloc(40), false);
+    bring(exchange, 'x'.repeat(40), false);
+    bring(exchange, 'x'.repeat(20), false);
+    bring(exchange, 'x'.repeat(40), false);
     await request.stream.read(); // 60 inline
     await request.stream.read(); // 40
     assert.deepEqual(granted(), []);
@@ -169,12 +211,12 @@ describe('body', () => {
     assert.deepEqual(granted(), [['WINDOW', 60]]);
     await request.stream.read(); // 40
     assert.equal(granted().length, 1);
-    assert.equal(exchange.data(Buffer.alloc(61), false), false);
+    assert.equal(bring(exchange, 'x'.repeat(61), false), false);
   });
 
   test('is not granted any more when all of it has come', async () => {
     const { request, exchange, worker } = makeRequest({ complete: false, window: 100 });
-    exchange.data(Buffer.alloc(100), true);
+    bring(exchange, 'x'.repeat(100), true);
     await request.body();
     worker.output.flush();
     assert.deepEqual(worker.output.frames, []);

@@ -67,9 +67,9 @@ class Exchange {
     this.#worker.log(level, text, this.#over ? 0 : this.stream);
   }
 
-  /** Takes a DATA frame's bytes. Returns whether the host was allowed to send them. */
-  data(bytes, complete) {
-    return this.upload.push(bytes, complete);
+  /** Takes a DATA frame's bytes, as `Upload.push` does. */
+  data(bytes, start, end, complete) {
+    return this.upload.push(bytes, start, end, complete);
   }
 
   /** Takes a WINDOW. */

@@ -66,7 +66,8 @@ class Request {
 
   /** Returns a promise of the whole body as a Buffer. It may be called again. */
   body() {
-    return this.#exchange.upload.all();
+    const { upload } = this.#exchange;
+    return upload.all(upload.complete ? NaN : Number(this.headers.get('content-length')));
   }
 
   /** Returns a promise of the whole body as text (UTF-8). */

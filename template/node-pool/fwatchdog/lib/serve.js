@@ -6,6 +6,7 @@ const { FrameReader } = require('./reader.js');
 const { OwnOutput, SharedOutput } = require('./output.js');
 const { Exchange } = require('./exchange.js');
 const { Request } = require('./request.js');
+const { copyOf } = require('./upload.js');
 const { describe } = require('./errors.js');
 const { cutText, splitText } = require('./text.js');
 const { outputFd, readInput } = require('./pipes.js');
@@ -182,7 +183,7 @@ class Worker {
   #data(stream, complete, bytes, start, end) {
     const exchange = this.#open.get(stream);
     if (exchange === undefined) return; // it has ended meanwhile: they crossed on the pipe
-    const allowed = exchange.data(copyOf(bytes, start, end), complete);
+    const allowed = exchange.data(bytes, start, end, complete);
     if (!allowed) throw new FrameError('stream', `DATA on stream ${stream} over the window, or behind its end`);
   }
 
@@ -221,13 +222,6 @@ class Worker {
 /** Returns the number that a text of HELLO says, or `otherwise` when it says none. */
 function numberOf(text, otherwise) {
   return /^\d+$/.test(text) ? Number(text) : otherwise;
-}
-
-/** Copies what will be used anew. */
-function copyOf(bytes, start, end) {
-  const copy = Buffer.allocUnsafe(end - start);
-  bytes.copy(copy, 0, start, end);
-  return copy;
 }
 
 function stop(code, why) {
