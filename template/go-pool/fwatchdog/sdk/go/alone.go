@@ -7,7 +7,8 @@ import (
 
 // To hand a request to another goroutine makes Go wake a second thread, which takes longer than many a handler. So requests
 // that come one after the other, each soon after the one before, are answered by the goroutine that reads them. Should one
-// take long after all, the pipe is given to another goroutine: nobody waits behind it for longer than two looks.
+// take long after all, the pipe is given to another goroutine: after two looks, and when it computes once Go's monitor finds that
+// a timer is overdue, which it looks for each ten milliseconds.
 const (
 	inARow    = 100                    // requests that must have come alone before the reader answers one
 	soonAfter = 250 * time.Microsecond // after the one before, answer included
