@@ -116,7 +116,7 @@ func (m *measured) round(e entry, load func() (systems.Result, error)) (got syst
 		if got, err = load(); err == nil || e.ours() {
 			break
 		}
-		m.spoiled = append(m.spoiled, fmt.Sprintf("%s: %v", e.name(), err))
+		m.spoiled = append(m.spoiled, err.Error()) // which names the system
 		log.Printf("%s, once more: %v", e.key(), err)
 	}
 	return got, err

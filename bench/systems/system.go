@@ -33,7 +33,7 @@ var All = map[string]System{
 	"fasthttp":    {Name: "fasthttp alone", Argv: []string{"{out}/fasthttp"}},
 	"node:http":   {Name: "node:http alone", Argv: []string{"node", "{root}/bench/systems/node.js"}},
 	"plain proxy": {Name: "httputil.ReverseProxy, node:http", Argv: []string{"{out}/proxy"}, Env: []string{"UPSTREAM=http://127.0.0.1:{upstream}"}, Needs: "node:http"},
-	"proxy": {Name: "httputil.ReverseProxy keeping 1024 connections, node:http", Argv: []string{"{out}/proxy"},
+	"proxy": {Name: "httputil.ReverseProxy (1024 kept), node:http", Argv: []string{"{out}/proxy"},
 		Env: []string{"UPSTREAM=http://127.0.0.1:{upstream}", "IDLE=1024"}, Needs: "node:http"},
 	"tomcat": {Name: "embedded Tomcat", Argv: []string{"java", "-cp", "{root}/bench/systems/tomcat/target/classes:{root}/bench/systems/tomcat/target/lib/*", "bench.Hello"}},
 	"gunicorn": {Name: "gunicorn, 2 sync workers", Argv: []string{"{out}/venv/bin/gunicorn", "--chdir", "{root}/bench/systems", "-w", "2", "-b", "127.0.0.1:{port}",
