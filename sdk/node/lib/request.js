@@ -66,8 +66,7 @@ class Request {
 
   /** Returns a promise of the whole body as a Buffer. It may be called again. */
   body() {
-    const { upload } = this.#exchange;
-    return upload.all(upload.complete ? NaN : Number(this.headers.get('content-length')));
+    return this.#exchange.upload.all(() => Number(this.headers.get('content-length')));
   }
 
   /** Returns a promise of the whole body as text (UTF-8). */

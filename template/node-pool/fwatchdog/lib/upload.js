@@ -79,8 +79,8 @@ class Upload {
   }
 
   /**
-   * Returns a promise of the whole body. It may be asked for again. `announced` tells how many bytes that are; what is not a
-   * whole number is not known.
+   * Returns a promise of the whole body. It may be asked for again. `announced()` tells how many bytes that are; what is not a
+   * whole number is not known. It is called only where more is to come.
    */
   all(announced) {
     this.#all ??= quiet(this.#collect(announced));
@@ -89,16 +89,18 @@ class Upload {
 
   async #collect(announced) {
     if (this.#complete && this.#pieces.length === 1) return this.read(); // most bodies
-    const known = Number.isInteger(announced) && announced > 0 && announced <= MAX_ANNOUNCED;
-    if (known && !this.#complete && this.#reader === null && this.#failure === null) return this.#gatherAll(announced);
+    if (!this.#complete && this.#reader === null && this.#failure === null) {
+      const length = announced();
+      if (Number.isInteger(length) && length > 0 && length <= MAX_ANNOUNCED) return this.#gatherAll(length);
+    }
     const pieces = [];
     for (let piece = await this.read(); piece !== null; piece = await this.read()) pieces.push(piece);
     return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
   }
 
   /** Gathers what is still to come in one piece of memory: the pieces need not be kept, nor joined. */
-  #gatherAll(announced) {
-    this.#whole = Buffer.allocUnsafeSlow(announced);
+  #gatherAll(length) {
+    this.#whole = Buffer.allocUnsafeSlow(length);
     for (const piece of this.#pieces.splice(0)) this.#gather(piece, 0, piece.length);
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
