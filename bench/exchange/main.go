@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -55,11 +56,8 @@ func run() error {
 		stop()
 		return err
 	}
-	shared := make(chan struct{})
-	go func() { // as the watchdog does
-		cpus.Share(ctx, func() bool { return p.Load().Waiting > 0 })
-		close(shared)
-	}()
+	var shared sync.WaitGroup
+	shared.Go(func() { cpus.Share(ctx, func() bool { return p.Load().Waiting > 0 }) }) // as the watchdog does
 	poolCtx, drain := context.WithCancel(ctx)
 	go func() { ended <- p.Run(poolCtx, context.Background()) }()
 	err = measure(ctx, p)
@@ -68,7 +66,7 @@ func run() error {
 		err = ended
 	}
 	stop()
-	<-shared
+	shared.Wait()
 	if started := <-started; err == nil {
 		err = started
 	}

@@ -140,7 +140,7 @@ func (w *worker) open(h protocol.Header, payload []byte) error {
 // beside it or behind it.
 func (w *worker) isOwn(h protocol.Header) bool {
 	if !h.End || w.in.Buffered() || w.taken.Load() > 1 {
-		w.alone.streak = 0
+		w.alone.notAlone()
 		return false
 	}
 	return w.alone.next(w.out.lastRead())

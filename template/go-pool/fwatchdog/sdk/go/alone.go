@@ -41,6 +41,9 @@ func (a *alone) next(came time.Time) bool {
 	return a.streak > inARow
 }
 
+// notAlone takes note of a request that did not come alone.
+func (a *alone) notAlone() { a.streak = 0 }
+
 // begin notes that the reader runs a handler, and sees to it that somebody looks whether it comes back.
 func (a *alone) begin(look func()) {
 	a.mu.Lock()
