@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"fwatchdog/bench/systems"
 )
@@ -45,7 +46,7 @@ func TestEveryEntryIsASystem(t *testing.T) {
 				t.Errorf("%s: there is no system %q", s.name, e.system)
 			}
 		}
-		if s.plots.cost != "" && len(s.plots.by) != len(s.entries) {
+		if s.plots.cost != "" && len(s.plots.by) > len(s.entries) {
 			t.Errorf("%s: %d numbers for %d entries", s.name, len(s.plots.by), len(s.entries))
 		}
 	}
@@ -76,6 +77,45 @@ func TestGoalsAreJudgedByTheMedianOfTheRounds(t *testing.T) {
 				t.Errorf("got %v, met %v, measured %v", s, met, ok)
 			}
 		})
+	}
+}
+
+func TestTheLeastTakesThePlaceOfFwatchdogAlone(t *testing.T) {
+	for name, c := range map[string]struct{ over, under, wantOver, wantUnder string }{
+		"over a peer":       {"node", "node:http", "least, node", "node:http"},
+		"over itself":       {"node @1000", "node @32", "least, node @1000", "least, node @32"},
+		"over nothing":      {"sleep", "", "least, sleep", ""},
+		"what is no system": {"resident", "", "resident", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := goal{over: figure{key: c.over}, under: figure{key: c.under}}.ofLeast()
+			if got.over.key != c.wantOver || got.under.key != c.wantUnder {
+				t.Errorf("%q over %q", got.over.key, got.under.key)
+			}
+		})
+	}
+}
+
+func TestWhatTheLeastReachesStandsBesideTheGoalsOfSmallRequests(t *testing.T) {
+	one := []result{{Result: systems.Result{Rate: 1, CPU: 1, Latency: [4]time.Duration{1, 1, 1, 1}}}}
+	all := map[string]measured{}
+	for name, keys := range measuredKeys() {
+		m := measured{results: map[string][]result{}}
+		for _, key := range keys {
+			m.results[key] = one
+		}
+		all[name] = m
+	}
+	var with []string
+	for _, g := range goals {
+		if _, ok := g.byLeast(all); ok {
+			with = append(with, g.over.scenario+": "+g.over.key)
+		}
+	}
+	want := []string{"hello: node", "hello: node", "hello: node", "hello: node", "hello: jvm", "hello256: jvm", "concurrency: sleep",
+		"single: node", "hello: node", "connections: node @1000"}
+	if !slices.Equal(with, want) {
+		t.Errorf("got %q", with)
 	}
 }
 

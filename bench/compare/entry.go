@@ -37,7 +37,12 @@ func (e entry) name() string {
 }
 
 // ours reports whether it is fwatchdog.
-func (e entry) ours() bool { return systems.All[e.system].Argv[0] == "{out}/fwatchdog" }
+func (e entry) ours() bool { return isOurs(e.system) }
+
+func isOurs(system string) bool {
+	s, ok := systems.All[system]
+	return ok && s.Argv[0] == "{out}/fwatchdog"
+}
 
 // load is what the entry gets in a scenario with load l.
 func (e entry) load(l systems.Load, seconds int) systems.Load {

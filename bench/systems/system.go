@@ -43,16 +43,19 @@ var All = map[string]System{
 	"classic-watchdog": {Name: "classic-watchdog, node", Argv: []string{"classic-watchdog"},
 		Env: []string{"port={port}", "fprocess=node {root}/bench/functions/classic.js"}},
 
-	"node":        ours("node", "node {root}/bench/functions/node.js", "pool_size=1", "worker_output=fd3"),
-	"jvm":         ours("JVM", "java -cp {out}/java:{root}/sdk/java/target/fwatchdog-0.1.0.jar Hello", "pool_size=1", "worker_output=fd3"),
-	"python":      ours("Python, 2 workers", "python3 {root}/bench/functions/python.py", "pool_size=2", "PYTHONPATH={root}/sdk/python/src"),
-	"go":          ours("Go", "{out}/sleep", "pool_size=1"),
-	"go, 4":       ours("Go, 4 workers", "{out}/sleep", "pool_size=4"),
-	"go, 16":      ours("Go, 16 workers", "{out}/sleep", "pool_size=16"),
-	"go, 64":      ours("Go, 64 workers", "{out}/sleep", "pool_size=64"),
-	"sleep":       ours("Go, 10 ms a request", "{out}/sleep", "pool_size=1", "worker_concurrency=64"),
-	"classic":     ours("mode classic, node", "node {root}/bench/functions/classic.js", "mode=classic"),
-	"classic jvm": ours("mode classic, java", "java -cp {out}/java Classic", "mode=classic"),
+	"node":         ours("node", "node {root}/bench/functions/node.js", "pool_size=1", "worker_output=fd3"),
+	"jvm":          ours("JVM", "java -cp {out}/java:{root}/sdk/java/target/fwatchdog-0.1.0.jar Hello", "pool_size=1", "worker_output=fd3"),
+	"python":       ours("Python, 2 workers", "python3 {root}/bench/functions/python.py", "pool_size=2", "PYTHONPATH={root}/sdk/python/src"),
+	"go":           ours("Go", "{out}/sleep", "pool_size=1"),
+	"go, 4":        ours("Go, 4 workers", "{out}/sleep", "pool_size=4"),
+	"go, 16":       ours("Go, 16 workers", "{out}/sleep", "pool_size=16"),
+	"go, 64":       ours("Go, 64 workers", "{out}/sleep", "pool_size=64"),
+	"sleep":        ours("Go, 10 ms a request", "{out}/sleep", "pool_size=1", "worker_concurrency=64"),
+	"least, node":  least("Node", "node", "{root}/bench/functions/node.js"),
+	"least, jvm":   least("JVM", "java", "-cp", "{out}/java:{root}/sdk/java/target/fwatchdog-0.1.0.jar", "Hello"),
+	"least, sleep": least("Go, 10 ms a request", "{out}/sleep"),
+	"classic":      ours("mode classic, node", "node {root}/bench/functions/classic.js", "mode=classic"),
+	"classic jvm":  ours("mode classic, java", "java -cp {out}/java Classic", "mode=classic"),
 	"http": {Name: "fwatchdog, mode http, node:http", Argv: []string{"{out}/fwatchdog"}, Env: []string{"mode=http", "port={port}", "metrics_port=0",
 		"fprocess=node {root}/bench/systems/node.js", "upstream_url=http://127.0.0.1:{free}"}},
 }
@@ -61,6 +64,11 @@ var All = map[string]System{
 func ours(what, fprocess string, settings ...string) System {
 	env := append([]string{"port={port}", "metrics_port={free}", "log_format=json", "healthcheck_interval=0", "queue_size=2000", "fprocess=" + fprocess}, settings...)
 	return System{Name: "fwatchdog, " + what, Argv: []string{"{out}/fwatchdog"}, Env: env}
+}
+
+// least is the least that can put a worker behind fasthttp.
+func least(what string, worker ...string) System {
+	return System{Name: "the least, " + what, Argv: append([]string{"{out}/least"}, worker...)}
 }
 
 // Running is a system that answers.
