@@ -102,9 +102,7 @@ class Upload {
   #gatherAll(length) {
     this.#whole = Buffer.allocUnsafeSlow(length);
     for (const piece of this.#pieces.splice(0)) this.#gather(piece, 0, piece.length);
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-    });
+    return this.#wait();
   }
 
   #gather(bytes, start, end) {
@@ -120,6 +118,10 @@ class Upload {
     if (this.#reader !== null) return Promise.reject(new Error('the body is being read already'));
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#pieces.length > 0 || this.#complete) return this.#next();
+    return this.#wait();
+  }
+
+  #wait() {
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject };
     });
