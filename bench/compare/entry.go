@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"fwatchdog/bench/systems"
 )
@@ -22,6 +23,12 @@ func (e entry) key() string {
 		return fmt.Sprintf("%s @%d", e.system, e.connections)
 	}
 	return e.system
+}
+
+// systemOf is the system of an entry that is not reloaded, by the entry's key.
+func systemOf(key string) string {
+	system, _, _ := strings.Cut(key, " @")
+	return system
 }
 
 // name is the entry's in documents.

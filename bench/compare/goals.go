@@ -1,7 +1,5 @@
 package main
 
-import "strings"
-
 // goal is a ratio that is wanted, or a figure.
 type goal struct {
 	what        string
@@ -62,7 +60,7 @@ func (g goal) reached(all map[string]measured) (s spread, met, ok bool) {
 	return s, s.median >= g.want, true
 }
 
-// byLeast is the goal with the least that can do the work in the place of fwatchdog; ok is false where that is not measured.
+// byLeast says what the least that can do the work reaches of the goal; ok is false where that is not measured.
 func (g goal) byLeast(all map[string]measured) (s spread, ok bool) {
 	least := g.ofLeast()
 	if least.over.key == g.over.key {
@@ -75,7 +73,7 @@ func (g goal) byLeast(all map[string]measured) (s spread, ok bool) {
 // ofLeast is the goal with the least program in the place of fwatchdog.
 func (g goal) ofLeast() goal {
 	for _, f := range []*figure{&g.over, &g.under} {
-		if system, _, _ := strings.Cut(f.key, " @"); isOurs(system) {
+		if isOurs(systemOf(f.key)) {
 			f.key = "least, " + f.key
 		}
 	}

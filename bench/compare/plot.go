@@ -23,7 +23,7 @@ var (
 type plots struct {
 	latency bool      // percentiles
 	cost    string    // the processor time by number of these
-	by      []float64 // and how many of them the first entries have
+	by      []float64 // and how many of them each entry of fwatchdog has, which stand before all others
 }
 
 // pictures are the files that draw writes, with their titles.
@@ -139,8 +139,11 @@ func (m measured) plotCost() (*plot.Plot, error) {
 	p.Legend.Top, p.Legend.Left = true, true
 	all, own := plotter.XYs{}, plotter.XYs{}
 	ticks := []plot.Tick{}
-	for i, x := range m.plots.by {
-		e := m.entries[i]
+	for i, e := range m.entries {
+		if !e.ours() {
+			break
+		}
+		x := m.plots.by[i]
 		all = append(all, plotter.XY{X: x, Y: median(m.values(e.key(), cpu)) / 1e3})
 		own = append(own, plotter.XY{X: x, Y: median(m.values(e.key(), first)) / 1e3})
 		ticks = append(ticks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'g', -1, 64)})

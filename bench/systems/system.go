@@ -28,6 +28,13 @@ type System struct {
 	Needs string
 }
 
+// The functions that both fwatchdog and the least that can do its work stand before.
+const (
+	nodeFunction = "node {root}/bench/functions/node.js"
+	jvmFunction  = "java -cp {out}/java:{root}/sdk/java/target/fwatchdog-0.1.0.jar Hello"
+	goFunction   = "{out}/sleep"
+)
+
 // All is the systems, by the name under which scenarios have them.
 var All = map[string]System{
 	"fasthttp":    {Name: "fasthttp alone", Argv: []string{"{out}/fasthttp"}},
@@ -43,17 +50,17 @@ var All = map[string]System{
 	"classic-watchdog": {Name: "classic-watchdog, node", Argv: []string{"classic-watchdog"},
 		Env: []string{"port={port}", "fprocess=node {root}/bench/functions/classic.js"}},
 
-	"node":         ours("node", "node {root}/bench/functions/node.js", "pool_size=1", "worker_output=fd3"),
-	"jvm":          ours("JVM", "java -cp {out}/java:{root}/sdk/java/target/fwatchdog-0.1.0.jar Hello", "pool_size=1", "worker_output=fd3"),
+	"node":         ours("node", nodeFunction, "pool_size=1", "worker_output=fd3"),
+	"jvm":          ours("JVM", jvmFunction, "pool_size=1", "worker_output=fd3"),
 	"python":       ours("Python, 2 workers", "python3 {root}/bench/functions/python.py", "pool_size=2", "PYTHONPATH={root}/sdk/python/src"),
-	"go":           ours("Go", "{out}/sleep", "pool_size=1"),
-	"go, 4":        ours("Go, 4 workers", "{out}/sleep", "pool_size=4"),
-	"go, 16":       ours("Go, 16 workers", "{out}/sleep", "pool_size=16"),
-	"go, 64":       ours("Go, 64 workers", "{out}/sleep", "pool_size=64"),
-	"sleep":        ours("Go, 10 ms a request", "{out}/sleep", "pool_size=1", "worker_concurrency=64"),
-	"least, node":  least("Node", "node", "{root}/bench/functions/node.js"),
-	"least, jvm":   least("JVM", "java", "-cp", "{out}/java:{root}/sdk/java/target/fwatchdog-0.1.0.jar", "Hello"),
-	"least, sleep": least("Go, 10 ms a request", "{out}/sleep"),
+	"go":           ours("Go", goFunction, "pool_size=1"),
+	"go, 4":        ours("Go, 4 workers", goFunction, "pool_size=4"),
+	"go, 16":       ours("Go, 16 workers", goFunction, "pool_size=16"),
+	"go, 64":       ours("Go, 64 workers", goFunction, "pool_size=64"),
+	"sleep":        ours("Go, 10 ms a request", goFunction, "pool_size=1", "worker_concurrency=64"),
+	"least, node":  least("Node", nodeFunction),
+	"least, jvm":   least("JVM", jvmFunction),
+	"least, sleep": least("Go, 10 ms a request", goFunction),
 	"classic":      ours("mode classic, node", "node {root}/bench/functions/classic.js", "mode=classic"),
 	"classic jvm":  ours("mode classic, java", "java -cp {out}/java Classic", "mode=classic"),
 	"http": {Name: "fwatchdog, mode http, node:http", Argv: []string{"{out}/fwatchdog"}, Env: []string{"mode=http", "port={port}", "metrics_port=0",
@@ -66,9 +73,9 @@ func ours(what, fprocess string, settings ...string) System {
 	return System{Name: "fwatchdog, " + what, Argv: []string{"{out}/fwatchdog"}, Env: env}
 }
 
-// least is the least that can put a worker behind fasthttp.
-func least(what string, worker ...string) System {
-	return System{Name: "the least, " + what, Argv: append([]string{"{out}/least"}, worker...)}
+// least is the least that can put a function's worker behind fasthttp.
+func least(what, fprocess string) System {
+	return System{Name: "the least, " + what, Argv: append([]string{"{out}/least"}, strings.Fields(fprocess)...)}
 }
 
 // Running is a system that answers.
